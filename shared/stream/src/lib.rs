@@ -1,0 +1,16 @@
+//! Streaming audio for stem separation, without torch.
+//!
+//! The data's way, one direction:
+//!
+//! ```text
+//! host block or file ─ [`Planar`] ─ chunks ─ [`StemModel`] ─ overlap-add ─ stems
+//! ```
+//!
+//! - [`planar`]: audio as one `Vec<f32>` per channel.
+//! - [`stem_model`]: what a separator promises ([`ModelSpec`], [`StemModel`]).
+
+pub mod planar;
+pub mod stem_model;
+
+pub use planar::Planar;
+pub use stem_model::{ModelSpec, SeparateError, SpecError, StemModel};

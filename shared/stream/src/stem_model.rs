@@ -1,0 +1,153 @@
+//! What a separation model promises to whoever streams through it.
+
+use crate::Planar;
+
+/// How a model sees time, and what it makes: validated once by [`ModelSpec::validated`].
+///
+/// At the moment when `n` input frames have been collected (`n` a multiple of `hop_frames`), the
+/// model is given the last `chunk_frames` of them (zeros before the beginning). Of its output,
+/// the frames `n - lookahead - hop .. n - lookahead` become final:
+///
+/// ```text
+///  |<------------------------ chunk ------------------------>| n
+///  |  left context  | fade in |   hop - crossfade  | fade out | right context |
+///                   |<-- hop: final now -->|<----- lookahead ---------------->|
+/// ```
+///
+/// so `lookahead = crossfade + right context`, and a stream that passes through is delayed by
+/// `hop + lookahead`. A causal model has `chunk == hop` and `crossfade == 0`; its output lies
+/// `lookahead` frames behind its input.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Sample rate the model works at, in Hz.
+    pub rate_hz: u32,
+    /// Channels in and of every stem.
+    pub channels: usize,
+    /// Names of the stems in output order, e.g. `drums`, `bass`, `other`, `vocals`.
+    pub stems: Vec<String>,
+    /// Frames the model is shown at a time.
+    pub chunk_frames: usize,
+    /// Frames between the starts of two chunks.
+    pub hop_frames: usize,
+    /// Frames after the end of a hop that the model (and the cross-fade) must see first.
+    pub lookahead_frames: usize,
+    /// Frames over which consecutive chunks are faded into each other.
+    pub crossfade_frames: usize,
+}
+
+/// Why a [`ModelSpec`] cannot work.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpecError {
+    /// A count that must be positive is zero, or beyond any sensible bound.
+    #[error("model spec: {field} is {got}, must be within 1..={max}")]
+    OutOfRange {
+        /// The field's name.
+        field: &'static str,
+        /// Its value.
+        got: usize,
+        /// The largest accepted value.
+        max: usize,
+    },
+    /// The hop, its cross-fade and the right context do not fit into the chunk.
+    #[error(
+        "model spec: hop {hop} + lookahead {lookahead} frames do not fit into a chunk of {chunk}"
+    )]
+    HopDoesNotFit {
+        /// `hop_frames`.
+        hop: usize,
+        /// `lookahead_frames`.
+        lookahead: usize,
+        /// `chunk_frames`.
+        chunk: usize,
+    },
+    /// The cross-fade is longer than the hop or than the lookahead.
+    #[error(
+        "model spec: a cross-fade of {crossfade} frames needs a hop and a lookahead at least as long"
+    )]
+    Crossfade {
+        /// `crossfade_frames`.
+        crossfade: usize,
+    },
+}
+
+impl ModelSpec {
+    /// Checks every field against the others.
+    ///
+    /// # Errors
+    /// A [`SpecError`] naming the first field that cannot work.
+    pub fn validated(self) -> Result<Self, SpecError> {
+        const MAX_FRAMES: usize = 1 << 26;
+        let bounds = [
+            ("rate_hz", self.rate_hz as usize, 1_000_000),
+            ("channels", self.channels, 64),
+            ("stems", self.stems.len(), 64),
+            ("chunk_frames", self.chunk_frames, MAX_FRAMES),
+            ("hop_frames", self.hop_frames, MAX_FRAMES),
+        ];
+        for (field, got, max) in bounds {
+            if got == 0 || got > max {
+                return Err(SpecError::OutOfRange { field, got, max });
+            }
+        }
+        let ModelSpec { chunk_frames: chunk, hop_frames: hop, lookahead_frames: lookahead, .. } = self;
+        if self.crossfade_frames > hop.min(lookahead) {
+            return Err(SpecError::Crossfade { crossfade: self.crossfade_frames });
+        }
+        if lookahead > MAX_FRAMES || (!self.is_causal() && hop + lookahead > chunk) || hop > chunk {
+            return Err(SpecError::HopDoesNotFit { hop, lookahead, chunk });
+        }
+        Ok(self)
+    }
+
+    /// Whether the model carries its own state from hop to hop instead of seeing whole windows.
+    #[must_use]
+    pub fn is_causal(&self) -> bool {
+        self.chunk_frames == self.hop_frames
+    }
+
+    /// Delay of a stream through the model in frames at `rate_hz`: one hop to collect, plus the
+    /// lookahead.
+    #[must_use]
+    pub fn latency_frames(&self) -> usize {
+        self.hop_frames + self.lookahead_frames
+    }
+}
+
+/// Why a chunk could not be separated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SeparateError {
+    /// The chunk, or the buffers for its stems, have another shape than the spec says.
+    #[error("expected {expected} frames of audio, got {got}")]
+    Shape {
+        /// What the spec asks for: frames, or channels, or stems, as `what` says.
+        expected: usize,
+        /// What came.
+        got: usize,
+    },
+    /// The model failed: out of memory, a lost device, a broken engine.
+    #[error("the model failed: {0}")]
+    Model(String),
+}
+
+/// A separation model, from whole chunks to whole chunks.
+///
+/// It knows nothing of hosts, rings or files. It may allocate and block: never call it on an audio
+/// thread.
+pub trait StemModel {
+    /// Shapes and timing; constant over the model's life.
+    fn spec(&self) -> &ModelSpec;
+
+    /// Separates one chunk of `chunk_frames` into `stems`, one block of `chunk_frames` per stem,
+    /// overwriting them.
+    ///
+    /// # Errors
+    /// [`SeparateError`]; the stems' contents are then unspecified, and the stream may go on with
+    /// the next chunk.
+    fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError>;
+
+    /// Forgets everything heard so far: afterwards the model behaves like a new one.
+    fn reset(&mut self);
+}
