@@ -1,2 +1,17 @@
-//! To be written.
+//! Training, evaluation and offline separation.
+//!
+//! Two programs share this library: `trainer` (researchers) and `bounce` (people who want stems of
+//! a file). The data's way:
+//!
+//! ```text
+//! render ─ songs on disk ─ data ─ train ─ checkpoint ─ evaluate
+//!                                             └─────── bounce ─ stems on disk
+//! ```
+//!
+//! Each module that is a subcommand exposes `Args` (its command line) and `run`.
 
+pub mod bounce;
+pub mod data;
+pub mod evaluate;
+pub mod render;
+pub mod train;

@@ -1,0 +1,36 @@
+//! `trainer`: renders data, trains and evaluates separators.
+
+use bunri_trainer::{evaluate, render, train};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "trainer", version, about = "Trains and evaluates Bunri's stem separators")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make training data.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Train a separator from a config file.
+    Train(train::Args),
+    /// Score a checkpoint on songs with known stems.
+    Evaluate(evaluate::Args),
+}
+
+#[derive(Subcommand)]
+enum DataCommand {
+    /// Render songs with separate stems from a seed.
+    Render(render::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Data(DataCommand::Render(args)) => render::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+    }
+}

@@ -1,0 +1,1 @@
+//! Songs on disk and training examples made from them.
