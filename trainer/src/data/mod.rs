@@ -1,1 +1,3 @@
 //! Songs on disk and training examples made from them.
+
+pub mod songs;
