@@ -9,8 +9,10 @@
 //! - [`planar`]: audio as one `Vec<f32>` per channel.
 //! - [`stem_model`]: what a separator promises ([`ModelSpec`], [`StemModel`]).
 
+pub mod chunk_plan;
 pub mod planar;
 pub mod stem_model;
 
+pub use chunk_plan::ChunkPlan;
 pub use planar::Planar;
 pub use stem_model::{ModelSpec, SeparateError, SpecError, StemModel};

@@ -101,7 +101,11 @@ impl Planar {
     pub fn slice(&self, start: usize, frames: usize) -> Planar {
         let range = start..start + frames;
         Planar {
-            channels: self.channels.iter().map(|c| c[range.clone()].to_vec()).collect(),
+            channels: self
+                .channels
+                .iter()
+                .map(|c| c[range.clone()].to_vec())
+                .collect(),
             frames,
         }
     }

@@ -2,6 +2,9 @@
 
 use crate::Planar;
 
+/// The longest chunk, hop or lookahead that is believed: 25 minutes at 44.1 kHz.
+pub(crate) const MAX_FRAMES: usize = 1 << 26;
+
 /// How a model sees time, and what it makes: validated once by [`ModelSpec::validated`].
 ///
 /// At the moment when `n` input frames have been collected (`n` a multiple of `hop_frames`), the
@@ -37,7 +40,7 @@ pub struct ModelSpec {
 }
 
 /// Why a [`ModelSpec`] cannot work.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum SpecError {
     /// A count that must be positive is zero, or beyond any sensible bound.
@@ -70,6 +73,18 @@ pub enum SpecError {
         /// `crossfade_frames`.
         crossfade: usize,
     },
+    /// A causal model (chunk equal to hop) has nothing to fade with.
+    #[error("model spec: a causal model cannot cross-fade, but crossfade_frames is {crossfade}")]
+    CausalCrossfade {
+        /// `crossfade_frames`.
+        crossfade: usize,
+    },
+    /// The fraction that consecutive chunks share is no such fraction.
+    #[error("overlap is {got}, must be at least 0 and below 1, e.g. 0.25")]
+    Overlap {
+        /// The fraction asked for.
+        got: f64,
+    },
 }
 
 impl ModelSpec {
@@ -78,7 +93,6 @@ impl ModelSpec {
     /// # Errors
     /// A [`SpecError`] naming the first field that cannot work.
     pub fn validated(self) -> Result<Self, SpecError> {
-        const MAX_FRAMES: usize = 1 << 26;
         let bounds = [
             ("rate_hz", self.rate_hz as usize, 1_000_000),
             ("channels", self.channels, 64),
@@ -91,12 +105,28 @@ impl ModelSpec {
                 return Err(SpecError::OutOfRange { field, got, max });
             }
         }
-        let ModelSpec { chunk_frames: chunk, hop_frames: hop, lookahead_frames: lookahead, .. } = self;
+        let ModelSpec {
+            chunk_frames: chunk,
+            hop_frames: hop,
+            lookahead_frames: lookahead,
+            ..
+        } = self;
+        if self.is_causal() && self.crossfade_frames > 0 {
+            return Err(SpecError::CausalCrossfade {
+                crossfade: self.crossfade_frames,
+            });
+        }
         if self.crossfade_frames > hop.min(lookahead) {
-            return Err(SpecError::Crossfade { crossfade: self.crossfade_frames });
+            return Err(SpecError::Crossfade {
+                crossfade: self.crossfade_frames,
+            });
         }
         if lookahead > MAX_FRAMES || (!self.is_causal() && hop + lookahead > chunk) || hop > chunk {
-            return Err(SpecError::HopDoesNotFit { hop, lookahead, chunk });
+            return Err(SpecError::HopDoesNotFit {
+                hop,
+                lookahead,
+                chunk,
+            });
         }
         Ok(self)
     }
@@ -119,12 +149,28 @@ impl ModelSpec {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeparateError {
-    /// The chunk, or the buffers for its stems, have another shape than the spec says.
+    /// The chunk, or a buffer for one of its stems, is longer or shorter than the spec says.
     #[error("expected {expected} frames of audio, got {got}")]
     Shape {
-        /// What the spec asks for: frames, or channels, or stems, as `what` says.
+        /// Frames that the spec asks for.
         expected: usize,
-        /// What came.
+        /// Frames that came.
+        got: usize,
+    },
+    /// The audio, or a buffer for one of its stems, has more or fewer channels than the spec says.
+    #[error("expected {expected} channels of audio, got {got}")]
+    Channels {
+        /// Channels that the spec asks for.
+        expected: usize,
+        /// Channels that came.
+        got: usize,
+    },
+    /// There are more or fewer buffers for stems than the spec has names.
+    #[error("expected buffers for {expected} stems, got {got}")]
+    Stems {
+        /// Stems that the spec names.
+        expected: usize,
+        /// Buffers that came.
         got: usize,
     },
     /// The model failed: out of memory, a lost device, a broken engine.
