@@ -1,0 +1,91 @@
+//! What can go wrong with an audio file, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why an audio file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// There is no file of that name.
+    #[error("{}: no such file; check the name and the folder", path.display())]
+    NotFound {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is there and could not be opened or read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file has no bytes at all.
+    #[error("{}: the file is empty (0 bytes); copy or download it again", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No known audio format was recognised.
+    #[error(
+        "{}: not an audio file of a known format ({reason}); wav, aiff, flac, mp3, ogg/vorbis and \
+         m4a/aac can be read",
+        path.display()
+    )]
+    NotAudio {
+        /// The file.
+        path: PathBuf,
+        /// What the last reader said.
+        reason: String,
+    },
+    /// The container is known, what is inside cannot be decoded.
+    #[error("{}: {what} is not supported; convert the file to wav or flac first", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The codec or feature.
+        what: String,
+    },
+    /// The file ends before its first audible frame, or nothing in it could be decoded.
+    #[error(
+        "{}: no audio in it could be decoded ({bytes} bytes, {skipped} damaged packets): the file \
+         is truncated or damaged; copy or download it again",
+        path.display()
+    )]
+    NoAudio {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Packets that were there and could not be decoded.
+        skipped: u64,
+    },
+    /// The sample rate or the channel count changes inside the file.
+    #[error(
+        "{}: changes from {from} to {to} after {frames} frames; convert the file to one rate and \
+         channel count first",
+        path.display()
+    )]
+    FormatChange {
+        /// The file.
+        path: PathBuf,
+        /// What it was.
+        from: String,
+        /// What it becomes.
+        to: String,
+        /// Frames read so far.
+        frames: u64,
+    },
+}
+
+impl FileError {
+    /// An error of the file system at opening or reading.
+    pub(super) fn reading(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { path },
+            _ => Self::Read { path, source },
+        }
+    }
+}

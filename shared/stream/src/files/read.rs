@@ -1,0 +1,162 @@
+//! Reading a file block by block.
+
+use std::path::{Path, PathBuf};
+
+use super::FileError;
+use super::packets::{Packet, Packets};
+use crate::Planar;
+
+/// What was wrong with a file that could be read all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// Packets that could not be decoded; silence stands in their place where their length is
+    /// known.
+    pub skipped_packets: u64,
+    /// Frames that the file's header promised and that never came: it was cut off.
+    pub missing_frames: u64,
+}
+
+impl Damage {
+    /// Whether there is anything to tell.
+    #[must_use]
+    pub fn is_none(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// Decodes an audio file block by block, at its own rate and with all its channels.
+///
+/// Encoder delay and padding are left out, so a compressed file is as long as what it was made
+/// from. Blocks and reads per file may be of any size: the samples are the same.
+pub struct FileReader {
+    path: PathBuf,
+    packets: Packets,
+    rate_hz: u32,
+    /// Decoded and not yet handed out, from `taken` on.
+    pending: Planar,
+    taken: usize,
+    frames_read: u64,
+    damage: Damage,
+    ended: bool,
+}
+
+impl FileReader {
+    /// Opens a file and decodes its first audible packet.
+    ///
+    /// # Errors
+    /// [`FileError`]: no such file, empty, not audio, an unsupported codec, or no audio in it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let mut packets = Packets::open(path)?;
+        let mut damage = Damage::default();
+        while let Some(packet) = packets.next()? {
+            if packet.damaged {
+                damage.skipped_packets += 1;
+                continue;
+            }
+            let rate_hz = packet.rate_hz;
+            // Every plane of a decoded packet has the same length.
+            let pending = Planar::from_channels(packet.channels).unwrap_or_default();
+            if pending.frames() > 0 && rate_hz > 0 {
+                return Ok(Self {
+                    path: path.to_owned(),
+                    packets,
+                    rate_hz,
+                    pending,
+                    taken: 0,
+                    frames_read: 0,
+                    damage,
+                    ended: false,
+                });
+            }
+        }
+        Err(FileError::NoAudio {
+            path: path.to_owned(),
+            bytes: std::fs::metadata(path).map_or(0, |metadata| metadata.len()),
+            skipped: damage.skipped_packets,
+        })
+    }
+
+    /// Frames per second.
+    #[must_use]
+    pub fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    /// Channels in the file.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.pending.channel_count()
+    }
+
+    /// How many frames the file says it has. For progress only: a damaged file has fewer, and some
+    /// formats do not tell.
+    #[must_use]
+    pub fn frames_hint(&self) -> Option<u64> {
+        self.packets.frames_hint()
+    }
+
+    /// What was damaged so far; complete once [`read`](Self::read) has given `None`.
+    #[must_use]
+    pub fn damage(&self) -> Damage {
+        self.damage
+    }
+
+    /// The next frames, at least one and at most `max_frames`; `None` at the end.
+    ///
+    /// # Errors
+    /// [`FileError::Read`] if the device fails, [`FileError::FormatChange`] if the rate or the
+    /// channels change. Damaged packets are no errors: see [`damage`](Self::damage).
+    pub fn read(&mut self, max_frames: usize) -> Result<Option<Planar>, FileError> {
+        let max_frames = max_frames.max(1);
+        while !self.ended && self.pending.frames() - self.taken < max_frames {
+            match self.packets.next()? {
+                Some(packet) => self.take_in(packet)?,
+                None => self.end(),
+            }
+        }
+        let frames = max_frames.min(self.pending.frames() - self.taken);
+        if frames == 0 {
+            return Ok(None);
+        }
+        let block = self.pending.slice(self.taken, frames);
+        self.taken += frames;
+        self.frames_read += frames as u64;
+        Ok(Some(block))
+    }
+
+    fn take_in(&mut self, packet: Packet) -> Result<(), FileError> {
+        self.damage.skipped_packets += u64::from(packet.damaged);
+        if packet.channels.iter().all(Vec::is_empty) {
+            return Ok(());
+        }
+        let block = Planar::from_channels(packet.channels).unwrap_or_default();
+        if (packet.rate_hz, block.channel_count()) != (self.rate_hz, self.channels()) {
+            let frames = self.frames_read + (self.pending.frames() - self.taken) as u64;
+            return Err(FileError::FormatChange {
+                path: self.path.clone(),
+                from: described(self.rate_hz, self.channels()),
+                to: described(packet.rate_hz, block.channel_count()),
+                frames,
+            });
+        }
+        // What was handed out goes before more comes in, so that memory stays bounded.
+        self.pending = self
+            .pending
+            .slice(self.taken, self.pending.frames() - self.taken);
+        self.taken = 0;
+        self.pending.append(&block);
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        let frames = self.frames_read + (self.pending.frames() - self.taken) as u64;
+        let promised = self.frames_hint().unwrap_or(frames);
+        self.damage.missing_frames = promised.saturating_sub(frames);
+    }
+}
+
+fn described(rate_hz: u32, channels: usize) -> String {
+    format!("{channels} channels at {rate_hz} Hz")
+}
