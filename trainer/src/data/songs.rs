@@ -65,9 +65,13 @@ fn songs_below(root: &Path, stems: &[String]) -> Result<Vec<Song>> {
 fn song_in(folder: &Path, stems: &[String]) -> Result<Option<Song>> {
     let mut files = BTreeMap::new();
     for path in list(folder)?.into_iter().filter(|path| path.is_file()) {
-        let (Some(stem), Some(extension)) = (path.file_stem(), path.extension()) else { continue };
+        let (Some(stem), Some(extension)) = (path.file_stem(), path.extension()) else {
+            continue;
+        };
         let extension = extension.to_string_lossy().to_lowercase();
-        let Some(rank) = EXTENSIONS.iter().position(|known| **known == extension) else { continue };
+        let Some(rank) = EXTENSIONS.iter().position(|known| **known == extension) else {
+            continue;
+        };
         let best = files
             .entry(stem.to_string_lossy().into_owned())
             .or_insert_with(|| (rank, path.clone()));
@@ -77,17 +81,24 @@ fn song_in(folder: &Path, stems: &[String]) -> Result<Option<Song>> {
     }
     let stems: BTreeMap<String, PathBuf> = stems
         .iter()
-        .filter_map(|name| files.get(name).map(|(_, path)| (name.clone(), path.clone())))
+        .filter_map(|name| {
+            files
+                .get(name)
+                .map(|(_, path)| (name.clone(), path.clone()))
+        })
         .collect();
     if stems.is_empty() {
         return Ok(None);
     }
     // `.` and `..` have no name of their own before they are resolved.
-    let named = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let named = folder
+        .canonicalize()
+        .unwrap_or_else(|_| folder.to_path_buf());
     Ok(Some(Song {
-        name: named
-            .file_name()
-            .map_or_else(|| "song".to_owned(), |name| name.to_string_lossy().into_owned()),
+        name: named.file_name().map_or_else(
+            || "song".to_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        ),
         folder: folder.to_path_buf(),
         stems,
         mixture: files.remove("mixture").map(|(_, path)| path),
@@ -138,10 +149,19 @@ fn no_songs(root: &Path, stems: &[String]) -> Result<String> {
         found.push("nothing".to_owned());
     }
     let way_out = deeper.map_or_else(
-        || format!("expected a folder per song, with one of {} in it", file_names(stems)),
+        || {
+            format!(
+                "expected a folder per song, with one of {} in it",
+                file_names(stems)
+            )
+        },
         |path| format!("point at one of its parts, e.g. {}", path.display()),
     );
-    Ok(format!("no songs in {}: {way_out}; it holds {}", root.display(), found.join(", ")))
+    Ok(format!(
+        "no songs in {}: {way_out}; it holds {}",
+        root.display(),
+        found.join(", ")
+    ))
 }
 
 fn file_names(stems: &[String]) -> String {
@@ -154,7 +174,9 @@ mod tests {
     use super::*;
 
     fn stems() -> Vec<String> {
-        ["drums", "bass", "other", "vocals"].map(String::from).to_vec()
+        ["drums", "bass", "other", "vocals"]
+            .map(String::from)
+            .to_vec()
     }
 
     /// A folder with empty files at these paths: discovery looks at names only.
@@ -182,18 +204,31 @@ mod tests {
         let songs = discover_songs(root.path(), &stems()).unwrap();
         let names: Vec<&str> = songs.iter().map(|song| song.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
-        assert_eq!(songs[0].stem("bass"), Some(root.path().join("a/bass.ogg").as_path()));
+        assert_eq!(
+            songs[0].stem("bass"),
+            Some(root.path().join("a/bass.ogg").as_path())
+        );
         assert_eq!(songs[0].mixture, None);
         assert_eq!(songs[1].mixture, Some(root.path().join("b/mixture.wav")));
-        assert!(songs[1].stem("vocals").is_some(), "extensions are not case-sensitive");
-        assert_eq!(songs[1].stem("bass"), None, "a missing stem is missing, not silent");
+        assert!(
+            songs[1].stem("vocals").is_some(),
+            "extensions are not case-sensitive"
+        );
+        assert_eq!(
+            songs[1].stem("bass"),
+            None,
+            "a missing stem is missing, not silent"
+        );
     }
 
     #[test]
     fn lossless_wins_where_a_stem_exists_twice() {
         let root = tree(&["a/drums.mp3", "a/drums.flac", "a/drums.ogg"]);
         let songs = discover_songs(root.path(), &stems()).unwrap();
-        assert_eq!(songs[0].stem("drums"), Some(root.path().join("a/drums.flac").as_path()));
+        assert_eq!(
+            songs[0].stem("drums"),
+            Some(root.path().join("a/drums.flac").as_path())
+        );
     }
 
     #[test]
@@ -207,19 +242,25 @@ mod tests {
     #[test]
     fn a_folder_one_level_too_high_is_told_apart_from_an_empty_one() {
         let root = tree(&["train/a/drums.wav", "train/b/drums.wav", "test/c/drums.wav"]);
-        let message = discover_songs(root.path(), &stems()).unwrap_err().to_string();
+        let message = discover_songs(root.path(), &stems())
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("train/ (2 songs)"), "{message}");
         assert!(message.contains("test/ (1 song)"), "{message}");
 
         let empty = tempfile::tempdir().unwrap();
-        let message = discover_songs(empty.path(), &stems()).unwrap_err().to_string();
+        let message = discover_songs(empty.path(), &stems())
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("drums.wav"), "{message}");
         assert!(message.contains("it holds nothing"), "{message}");
     }
 
     #[test]
     fn a_missing_folder_is_named() {
-        let message = discover_songs(Path::new("no/such/place"), &stems()).unwrap_err().to_string();
+        let message = discover_songs(Path::new("no/such/place"), &stems())
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("no/such/place"), "{message}");
     }
 }
