@@ -77,10 +77,8 @@ pub struct OpenRequest {
     pub model_path: Text,
     /// `auto`, or a name from [`EngineTable::devices`]; UTF-8.
     pub device: Text,
-    /// Frames per chunk; 0: as the model prefers.
-    pub chunk_frames: u64,
     /// Overlap of consecutive chunks as a part of a chunk; not a number: as the model prefers.
-    pub overlap: f32,
+    pub overlap: f64,
 }
 
 /// [`ModelSpec`](crate::ModelSpec) in C.
@@ -154,7 +152,7 @@ pub struct EngineTable {
     pub reset: unsafe extern "C" fn(model: *mut ModelHandle) -> Status,
     /// Closes a model; its handle is then invalid. Null is ignored.
     pub close: unsafe extern "C" fn(model: *mut ModelHandle),
-    /// Stores the names of the devices, best first, UTF-8, a line feed between each two; readable
+    /// Stores the names of the devices, `cpu` first, UTF-8, a line feed between each two; readable
     /// until this thread's next call of this function.
     pub devices: unsafe extern "C" fn(names: *mut Text) -> Status,
     /// Why this thread's latest failed call failed, UTF-8; readable until its next call of any

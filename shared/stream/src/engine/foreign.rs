@@ -104,8 +104,7 @@ impl Library {
         let request = OpenRequest {
             model_path,
             device: Text::borrow(options.device.as_bytes()),
-            chunk_frames: options.chunk_frames.map_or(0, |frames| frames as u64),
-            overlap: options.overlap.unwrap_or(f32::NAN),
+            overlap: options.overlap.unwrap_or(f64::NAN),
         };
         let mut handle = ptr::null_mut();
         // SAFETY: the request, all it points to, and `handle` outlive the call.

@@ -45,18 +45,15 @@ pub enum ModelSource {
 pub struct OpenOptions {
     /// `auto`, or one of the names that [`Engine::devices`] gives: `cpu`, `cuda:0`, ...
     pub device: String,
-    /// Frames that a windowed model is shown at a time, at the model's rate; `None`: as the model
-    /// prefers. Causal models have no choice and refuse another value than their own.
-    pub chunk_frames: Option<usize>,
-    /// Part of a chunk, 0 to below 1, that overlaps the next; `None`: as the model prefers.
-    pub overlap: Option<f32>,
+    /// Part of a chunk, 0 to below 1, that overlaps the next; `None`: as the model prefers. More
+    /// overlap costs more computing and, up to a point, gives better stems.
+    pub overlap: Option<f64>,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
         Self {
             device: "auto".to_owned(),
-            chunk_frames: None,
             overlap: None,
         }
     }
@@ -133,7 +130,7 @@ impl Engine {
         self.library.path()
     }
 
-    /// Devices that models can run on, best first; `cpu` is always among them.
+    /// Devices that models can run on, `cpu` first.
     ///
     /// # Errors
     /// [`EngineError::Failed`] with the engine's own words.

@@ -26,18 +26,6 @@ impl EngineModel {
             reset_failure: None,
         })
     }
-
-    fn check_shape(&self, audio: &Planar) -> Result<(), SeparateError> {
-        for (expected, got) in [
-            (self.spec.channels, audio.channel_count()),
-            (self.spec.chunk_frames, audio.frames()),
-        ] {
-            if expected != got {
-                return Err(SeparateError::Shape { expected, got });
-            }
-        }
-        Ok(())
-    }
 }
 
 impl StemModel for EngineModel {
@@ -49,14 +37,7 @@ impl StemModel for EngineModel {
         if let Some(reason) = &self.reset_failure {
             return Err(SeparateError::Model(format!("reset failed: {reason}")));
         }
-        self.check_shape(chunk)?;
-        if stems.len() != self.spec.stems.len() {
-            let (expected, got) = (self.spec.stems.len(), stems.len());
-            return Err(SeparateError::Shape { expected, got });
-        }
-        for stem in stems.iter() {
-            self.check_shape(stem)?;
-        }
+        self.spec.check_shapes(chunk, stems)?;
         self.handle
             .separate(chunk, stems)
             .map_err(SeparateError::Model)
