@@ -1,1 +1,21 @@
-//! To be written.
+//! Bunri as its users' hosts see it: the built plugin, loaded by a CLAP host and a VST3 host.
+//!
+//! - [`bundle`]: finds the built plugin and lays it out as the two bundles.
+//! - [`host`]: what a test asks of either host ([`PluginHost`]), and how it wants to be treated
+//!   ([`Setup`]).
+//! - [`clap_host`], [`vst3_host`]: the two hosts, on `clack-host` and `vst3-host`.
+//! - [`vst3_latency`]: the one question `vst3-host` cannot ask.
+//! - [`own_process`]: one process, one environment, one engine per test, under any test runner.
+//! - [`signals`]: what goes in, and how what comes out is judged.
+//!
+//! The tests themselves are in `tests/`, one file per promise.
+
+pub mod bundle;
+pub mod clap_host;
+pub mod host;
+pub mod own_process;
+pub mod signals;
+pub mod vst3_host;
+pub mod vst3_latency;
+
+pub use host::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};

@@ -1,0 +1,82 @@
+//! One process per test, under any test runner.
+//!
+//! The plugin reads its environment (engine, model) and holds one engine per process; a test that
+//! wants another engine needs another process. And a plugin that crashes or hangs its host shall
+//! fail its own test only, by name.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Where the child leaves word that it ran `body` to its end.
+const DONE_FILE: &str = "BUNRI_TEST_DONE_FILE";
+
+/// What the plugin finds in its environment.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `BUNRI_ENGINE_DIR`: the folder with the engine.
+    pub engine_folder: Option<PathBuf>,
+    /// `BUNRI_MODEL`: a model file in place of the embedded one.
+    pub model: Option<PathBuf>,
+}
+
+/// Runs `body` in a process that starts with `environment`, by running this test program once more
+/// for the test `name` alone.
+///
+/// Called in that child, it only runs `body`. `name` must be the test's own path as the test
+/// program prints it. Panics if the child fails, dies of a signal, takes longer than `limit`, or
+/// never came to the end of `body`.
+pub fn in_own_process(
+    name: &str,
+    environment: impl FnOnce() -> Environment,
+    limit: Duration,
+    body: impl FnOnce(),
+) {
+    if let Some(done_file) = std::env::var_os(DONE_FILE) {
+        body();
+        std::fs::write(done_file, "done").expect("word of the end");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let done_file = folder.path().join("done");
+    run_child(name, &environment(), limit, &done_file);
+    assert!(
+        done_file.is_file(),
+        "{name}: the child ran no test of that name"
+    );
+}
+
+fn run_child(name: &str, environment: &Environment, limit: Duration, done_file: &Path) {
+    let mut command = Command::new(std::env::current_exe().expect("the test's own path"));
+    command.args(["--exact", name, "--nocapture", "--include-ignored"]);
+    command.env(DONE_FILE, done_file);
+    set(
+        &mut command,
+        "BUNRI_ENGINE_DIR",
+        environment.engine_folder.as_deref(),
+    );
+    set(&mut command, "BUNRI_MODEL", environment.model.as_deref());
+    let mut child = command.spawn().expect("the child process");
+
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("the child's status") {
+            break status;
+        }
+        if started.elapsed() > limit {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{name}: still running after {limit:?}: the plugin hangs its host");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert!(status.success(), "{name}: {status}");
+}
+
+fn set(command: &mut Command, key: &str, value: Option<&Path>) {
+    match value {
+        Some(value) => command.env(key, OsStr::new(value)),
+        None => command.env_remove(key),
+    };
+}

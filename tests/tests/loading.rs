@@ -1,0 +1,106 @@
+//! A host can open the plugin, see what it is, and close it, at no cost.
+
+use std::time::Duration;
+
+use bunri_tests::bundle::{Bundles, engine_folder};
+use bunri_tests::own_process::{Environment, in_own_process};
+use bunri_tests::{AuxBuses, Format, Pace, STEMS, Setup};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Guards against stems that arrive under another stem's name in the host's mixer.
+#[test]
+fn both_formats_show_the_five_buses_by_name() {
+    let bundles = Bundles::new();
+    for format in [Format::Clap, Format::Vst3] {
+        let names = format.load(&bundles.path(format)).output_names();
+        assert_eq!(names.len(), 1 + STEMS.len(), "{format:?}: {names:?}");
+        for (name, stem) in names[1..].iter().zip(STEMS) {
+            assert_eq!(name.to_lowercase(), stem, "{format:?}: {names:?}");
+        }
+    }
+}
+
+/// Guards against a scan of all plugins that takes half a gigabyte and a second for this one, and
+/// against parameters that only an active plugin answers for.
+#[test]
+fn a_scan_does_not_load_the_engine() {
+    in_own_process(
+        "a_scan_does_not_load_the_engine",
+        || Environment {
+            engine_folder: engine_folder(),
+            model: None,
+        },
+        LIMIT,
+        || {
+            let bundles = Bundles::new();
+            for format in [Format::Clap, Format::Vst3] {
+                let mut host = format.load(&bundles.path(format));
+                assert!(!host.parameters().is_empty(), "{format:?}");
+                let _state = host.save_state();
+            }
+            let loaded: Vec<String> = loaded_libraries("libtorch").collect();
+            assert!(loaded.is_empty(), "a scan loaded {loaded:?}");
+            let loaded: Vec<String> = loaded_libraries("libbunri_engine").collect();
+            assert!(loaded.is_empty(), "a scan loaded {loaded:?}");
+        },
+    );
+}
+
+/// Guards against threads, files and code that outlive their instance: the library is unmapped and
+/// mapped again between the rounds, and a worker still in it would crash the host.
+#[test]
+fn opening_and_closing_again_and_again_leaves_nothing_running() {
+    in_own_process(
+        "opening_and_closing_again_and_again_leaves_nothing_running",
+        || Environment {
+            engine_folder: engine_folder(),
+            model: None,
+        },
+        LIMIT,
+        || {
+            let bundles = Bundles::new();
+            let setup = Setup {
+                rate_hz: 48_000,
+                max_block_frames: 256,
+                pace: Pace::Freewheel,
+                aux: AuxBuses::Active,
+            };
+            let mut threads_after = Vec::new();
+            for round in 0..6 {
+                let format = [Format::Clap, Format::Vst3][round % 2];
+                let mut host = format.load(&bundles.path(format));
+                host.activate(setup);
+                let _ = host.process(&bunri_stream::Planar::zeros(2, 4096), &[256]);
+                if round % 3 == 0 {
+                    host.deactivate();
+                }
+                drop(host);
+                threads_after.push(threads());
+            }
+            // The first rounds may start what a process keeps (the engine's own threads).
+            assert_eq!(
+                threads_after[2], threads_after[5],
+                "threads after each round: {threads_after:?}"
+            );
+        },
+    );
+}
+
+/// Paths of the libraries mapped into this process whose names contain `part`.
+fn loaded_libraries(part: &str) -> impl Iterator<Item = String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("the memory map");
+    maps.lines()
+        .filter_map(|line| line.split_whitespace().nth(5))
+        .filter(|path| path.contains(part))
+        .map(str::to_owned)
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// Number of threads of this process.
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task")
+        .expect("the threads")
+        .count()
+}
