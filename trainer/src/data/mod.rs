@@ -1,3 +1,10 @@
 //! Songs on disk and training examples made from them.
+//!
+//! ```text
+//! songs (folders) ─ pool (decoded once, 16 bit) ─ sampler (seeded per example) ─ batches
+//! ```
 
+pub mod augment;
+pub mod pool;
+pub mod sampler;
 pub mod songs;

@@ -1,0 +1,154 @@
+//! The parts of Demucs: encoder layer, bidirectional LSTM, decoder layer.
+
+use std::collections::BTreeMap;
+
+use tch::Tensor;
+
+use super::DemucsConfig;
+use super::parameters::{lstm_names, transposed_index};
+
+type Parameters = BTreeMap<String, Tensor>;
+
+/// Weight and bias of one convolution; shares storage with the model's parameters.
+#[derive(Debug)]
+struct Convolution {
+    weight: Tensor,
+    bias: Tensor,
+    stride: i64,
+}
+
+impl Convolution {
+    fn new(parameters: &Parameters, prefix: &str, stride: usize) -> Self {
+        let part = |suffix: &str| parameters[&format!("{prefix}.{suffix}")].shallow_clone();
+        Self {
+            weight: part("weight"),
+            bias: part("bias"),
+            stride: stride as i64,
+        }
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        x.conv1d(&self.weight, Some(&self.bias), [self.stride], [0], [1], 1)
+    }
+
+    fn forward_transposed(&self, x: &Tensor) -> Tensor {
+        x.conv_transpose1d(
+            &self.weight,
+            Some(&self.bias),
+            [self.stride],
+            [0],
+            [0],
+            1,
+            [1],
+        )
+    }
+}
+
+/// What follows a rewriting convolution: GLU halves the channels, ReLU keeps them.
+fn activate(x: &Tensor, glu: bool) -> Tensor {
+    if glu { x.glu(1) } else { x.relu() }
+}
+
+/// Strided convolution, ReLU, 1x1 convolution, GLU.
+#[derive(Debug)]
+pub(super) struct EncoderLayer {
+    strided: Convolution,
+    rewrite: Option<Convolution>,
+    glu: bool,
+}
+
+impl EncoderLayer {
+    pub(super) fn new(parameters: &Parameters, config: &DemucsConfig, layer: usize) -> Self {
+        let convolution = |index: usize, stride| {
+            Convolution::new(parameters, &format!("encoder.{layer}.{index}"), stride)
+        };
+        Self {
+            strided: convolution(0, config.stride),
+            rewrite: config.rewrite.then(|| convolution(2, 1)),
+            glu: config.glu,
+        }
+    }
+
+    /// `[batch, width above, frames]` → `[batch, width, (frames - kernel) / stride + 1]`.
+    pub(super) fn forward(&self, x: &Tensor) -> Tensor {
+        let hidden = self.strided.forward(x).relu_();
+        match &self.rewrite {
+            Some(rewrite) => activate(&rewrite.forward(&hidden), self.glu),
+            None => hidden,
+        }
+    }
+}
+
+/// Bidirectional LSTM over time and a linear layer back to the width that came in.
+#[derive(Debug)]
+pub(super) struct Blstm {
+    weights: Vec<Tensor>,
+    linear_weight: Tensor,
+    linear_bias: Tensor,
+    layers: i64,
+}
+
+impl Blstm {
+    pub(super) fn new(parameters: &Parameters, layers: usize) -> Self {
+        let part = |name: &str| parameters[name].shallow_clone();
+        Self {
+            weights: lstm_names(layers).iter().map(|name| part(name)).collect(),
+            linear_weight: part("lstm.linear.weight"),
+            linear_bias: part("lstm.linear.bias"),
+            layers: layers as i64,
+        }
+    }
+
+    /// `[batch, width, positions]` → the same shape.
+    pub(super) fn forward(&self, x: &Tensor) -> Tensor {
+        let x = x.permute([2, 0, 1]); // [positions, batch, width]
+        let (_, batch, width) = x.size3().expect("hidden audio has three axes");
+        let start = Tensor::zeros([2 * self.layers, batch, width], (x.kind(), x.device()));
+        let (x, _, _) = x.lstm(
+            &[&start, &start],
+            &self.weights.iter().collect::<Vec<_>>(),
+            true,
+            self.layers,
+            0.0,
+            false,
+            true,
+            false,
+        ); // [positions, batch, 2 * width]
+        x.linear(&self.linear_weight, Some(&self.linear_bias))
+            .permute([1, 2, 0])
+    }
+}
+
+/// Convolution over neighbouring positions, GLU, transposed strided convolution, ReLU.
+#[derive(Debug)]
+pub(super) struct DecoderLayer {
+    rewrite: Option<Convolution>,
+    glu: bool,
+    strided: Convolution,
+    is_outermost: bool,
+}
+
+impl DecoderLayer {
+    pub(super) fn new(parameters: &Parameters, config: &DemucsConfig, layer: usize) -> Self {
+        let convolution = |index: usize, stride| {
+            Convolution::new(parameters, &format!("decoder.{layer}.{index}"), stride)
+        };
+        Self {
+            rewrite: config.rewrite.then(|| convolution(0, 1)),
+            glu: config.glu,
+            strided: convolution(transposed_index(config), config.stride),
+            is_outermost: layer + 1 == config.depth,
+        }
+    }
+
+    /// `[batch, width, positions]` → `[batch, width above, (positions - context) * stride + kernel]`.
+    pub(super) fn forward(&self, x: &Tensor) -> Tensor {
+        let mut y = match &self.rewrite {
+            Some(rewrite) => self
+                .strided
+                .forward_transposed(&activate(&rewrite.forward(x), self.glu)),
+            None => self.strided.forward_transposed(x),
+        };
+        if self.is_outermost { y } else { y.relu_() }
+    }
+}

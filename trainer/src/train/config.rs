@@ -1,0 +1,164 @@
+//! What a training run is made of: one TOML file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use bunri_model::DemucsConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::data::augment::AugmentConfig;
+use crate::data::pool::SongSource;
+
+/// A whole run. Paths are relative to the folder the command runs in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Folder for checkpoints, state and log; made where missing.
+    pub output: PathBuf,
+    /// Seed of the weights and of every example.
+    #[serde(default)]
+    pub seed: u64,
+    /// What the weights were trained on and under which licence they may be given away.
+    pub card: CardConfig,
+    /// The network.
+    pub model: DemucsConfig,
+    /// The songs.
+    pub data: DataConfig,
+    /// How examples are varied.
+    #[serde(default)]
+    pub augment: AugmentConfig,
+    /// How the weights are moved.
+    pub optimiser: OptimiserConfig,
+    /// How often to look and to save.
+    #[serde(default)]
+    pub validation: ValidationConfig,
+    /// Where to compute: `auto`, `cpu`, `cuda`, `cuda:N`.
+    #[serde(default = "auto")]
+    pub device: String,
+    /// CPU threads of libtorch; its own choice where left out.
+    #[serde(default)]
+    pub threads: Option<i32>,
+}
+
+fn auto() -> String {
+    "auto".into()
+}
+
+/// What goes into the checkpoint's metadata.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardConfig {
+    /// The training data in words, each source with its licence.
+    pub data: String,
+    /// Licence of the weights, with the credits that it asks for.
+    pub licence: String,
+}
+
+/// Songs to learn from and to be measured on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Training songs.
+    pub train: Vec<SongSource>,
+    /// Validation songs; a source's `stems` are those that are scored.
+    pub valid: Vec<SongSource>,
+}
+
+/// Adam and its schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimiserConfig {
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// Steps over which the rate rises from 0.
+    pub warmup_steps: u64,
+    /// Steps in all; the rate falls to 0 over the last `decay_steps` of them.
+    pub steps: u64,
+    /// Steps over which the rate falls, along a half cosine; 0 keeps it constant.
+    pub decay_steps: u64,
+    /// Examples per step.
+    pub batch: usize,
+    /// Gradients longer than this are shortened to it; 0 leaves them.
+    pub clip_grad_norm: f64,
+    /// Decay per step of the averaged weights that are validated and shipped; 0 ships the raw ones.
+    pub ema_decay: f64,
+}
+
+impl Default for OptimiserConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 3e-4,
+            warmup_steps: 0,
+            steps: 100_000,
+            decay_steps: 0,
+            batch: 64,
+            clip_grad_norm: 0.0,
+            ema_decay: 0.0,
+        }
+    }
+}
+
+/// When to validate and save.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValidationConfig {
+    /// Steps between validations.
+    pub every_steps: u64,
+    /// Steps between saves of the training state.
+    pub save_every_steps: u64,
+    /// Segments taken from each validation song, evenly spread over it.
+    pub segments_per_song: usize,
+}
+
+impl Default for ValidationConfig {
+    fn default() -> Self {
+        Self { every_steps: 500, save_every_steps: 100, segments_per_song: 16 }
+    }
+}
+
+impl TrainConfig {
+    /// Reads and checks a config file.
+    ///
+    /// # Errors
+    /// Unknown or missing fields with their place in the file; values that cannot work.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("reading the config {}", path.display()))?;
+        let config: Self =
+            toml::from_str(&text).with_context(|| format!("in the config {}", path.display()))?;
+        config.validate().with_context(|| format!("in the config {}", path.display()))?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.model.validate()?;
+        ensure!(self.model.audio_channels == 2, "training works on stereo: set audio_channels = 2");
+        ensure!(!self.data.train.is_empty(), "data.train lists no songs");
+        ensure!(self.optimiser.batch > 0, "optimiser.batch must be at least 1");
+        ensure!(self.optimiser.learning_rate > 0.0, "optimiser.learning_rate must be above 0");
+        ensure!((0.0..1.0).contains(&self.optimiser.ema_decay), "optimiser.ema_decay must be within 0..1");
+        ensure!(self.validation.every_steps > 0, "validation.every_steps must be at least 1");
+        ensure!(self.validation.save_every_steps > 0, "validation.save_every_steps must be at least 1");
+        Ok(())
+    }
+}
+
+impl OptimiserConfig {
+    /// Learning rate of a step, counted from 0.
+    #[must_use]
+    pub fn rate_at(&self, step: u64) -> f64 {
+        let warmup = if step < self.warmup_steps {
+            (step + 1) as f64 / self.warmup_steps as f64
+        } else {
+            1.0
+        };
+        let decay_start = self.steps.saturating_sub(self.decay_steps);
+        let decay = if self.decay_steps > 0 && step > decay_start {
+            let progress = (step - decay_start) as f64 / self.decay_steps as f64;
+            0.5 * (1.0 + (std::f64::consts::PI * progress.min(1.0)).cos())
+        } else {
+            1.0
+        };
+        self.learning_rate * warmup * decay
+    }
+}

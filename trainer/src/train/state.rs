@@ -1,0 +1,71 @@
+//! The training state beside the checkpoints: what a resumed run needs, and inference never.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use bunri_model::checkpoint::{float_values, write_atomically};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::adam::Adam;
+
+/// Where the run stands, apart from tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Progress {
+    /// Optimiser steps taken; the next examples follow from it.
+    pub(super) step: u64,
+    /// Best validation L1 so far, and the step it was reached at.
+    pub(super) best: Option<(f64, u64)>,
+    /// Seconds of training in all runs so far.
+    pub(super) seconds: f64,
+}
+
+const PROGRESS: &str = "bunri.progress";
+
+/// Writes state and progress as one file, atomically.
+pub(super) fn save(path: &Path, adam: &Adam, progress: &Progress) -> Result<()> {
+    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = adam
+        .state()
+        .into_iter()
+        .map(|(name, tensor)| {
+            let bytes = float_values(&tensor).iter().flat_map(|value| value.to_le_bytes()).collect();
+            (name, tensor.size().iter().map(|&n| n as usize).collect(), bytes)
+        })
+        .collect();
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let metadata = [(PROGRESS.to_owned(), serde_json::to_string(progress)?)].into();
+    write_atomically(path, &serialize(views, Some(metadata))?)
+        .with_context(|| format!("saving the training state {}", path.display()))
+}
+
+/// Reads a state back into an optimiser of the same model.
+pub(super) fn load(path: &Path, adam: &mut Adam) -> Result<Progress> {
+    let explain = || {
+        format!("resuming from {}: remove the file to start anew from step 0", path.display())
+    };
+    let bytes = std::fs::read(path).with_context(explain)?;
+    restore(&bytes, adam).with_context(explain)
+}
+
+fn restore(bytes: &[u8], adam: &mut Adam) -> Result<Progress> {
+    let (_, header) = SafeTensors::read_metadata(bytes)?;
+    let Some(progress) = header.metadata().as_ref().and_then(|m| m.get(PROGRESS)) else {
+        bail!("it is no training state");
+    };
+    let progress: Progress = serde_json::from_str(progress)?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in SafeTensors::deserialize(bytes)?.iter() {
+        let values: Vec<f32> =
+            view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+        tensors.insert(name.to_owned(), Tensor::from_slice(&values).reshape(&shape[..]));
+    }
+    adam.restore(&tensors, progress.step)?;
+    Ok(progress)
+}

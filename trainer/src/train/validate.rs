@@ -1,0 +1,114 @@
+//! Fixed segments of held-out songs, and how far a model is from their stems.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use bunri_model::demucs::{Demucs, center_trim};
+use bunri_stream::Planar;
+use tch::{Kind, Tensor};
+
+use super::batches::stack;
+use crate::data::pool::{SongSource, load_stereo, usable_songs};
+
+/// One stretch of a song.
+#[derive(Debug)]
+struct Segment {
+    song: String,
+    mixture: Tensor, // [1, channels, frames]
+    /// Index among the model's stems, and the truth: `[channels, frames]`.
+    stems: Vec<(usize, Tensor)>,
+}
+
+/// The validation set, decoded and cut once.
+#[derive(Debug)]
+pub(super) struct Validation {
+    segments: Vec<Segment>,
+    stems: Vec<String>,
+}
+
+/// Figures of one validation.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(super) struct Scores {
+    /// Mean absolute error over every scored stem and segment.
+    pub(super) l1: f64,
+    /// 10 log10 of signal over error energy, over all segments of a song, by song and stem, in dB.
+    pub(super) nsdr_db: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+impl Validation {
+    /// Cuts `segments_per_song` segments of `frames` out of every song, evenly spread.
+    pub(super) fn load(
+        sources: &[SongSource],
+        stems: &[String],
+        rate_hz: u32,
+        frames: usize,
+        segments_per_song: usize,
+    ) -> Result<Self> {
+        let mut segments = Vec::new();
+        for source in sources {
+            // The mixture needs every stem, also those that are not scored.
+            let everything = SongSource { stems: None, ..source.clone() };
+            for song in usable_songs(&everything, stems)? {
+                let mut audio = BTreeMap::new();
+                for (name, file) in &song.stems {
+                    audio.insert(name.clone(), load_stereo(file, rate_hz)?);
+                }
+                let longest = audio.values().map(Planar::frames).max().unwrap_or(0);
+                let mut mixture = Planar::zeros(2, longest);
+                for stem in audio.values_mut() {
+                    stem.resize_frames(longest);
+                    mixture.add(stem);
+                }
+                if let Some(file) = &song.mixture {
+                    mixture = load_stereo(file, rate_hz)?;
+                    mixture.resize_frames(longest);
+                }
+                let scored = |name: &String| source.stems.as_ref().is_none_or(|s| s.contains(name));
+                let last = longest.saturating_sub(frames);
+                for index in 0..segments_per_song {
+                    let start = last * (2 * index + 1) / (2 * segments_per_song);
+                    let cut = |audio: &Planar| audio.slice(start, frames.min(longest));
+                    let truths = stems.iter().enumerate().filter(|(_, name)| scored(name));
+                    let truths = truths.filter_map(|(i, name)| Some((i, cut(audio.get(name)?))));
+                    segments.push(Segment {
+                        song: song.name.clone(),
+                        mixture: stack(&[cut(&mixture)]),
+                        stems: truths.map(|(i, block)| (i, stack(&[block]).squeeze_dim(0))).collect(),
+                    });
+                }
+            }
+        }
+        Ok(Self { segments, stems: stems.to_vec() })
+    }
+
+    /// Separates every segment.
+    pub(super) fn score(&self, model: &Demucs) -> Scores {
+        let mut l1 = (0.0, 0usize);
+        let mut energies: BTreeMap<(&str, usize), (f64, f64)> = BTreeMap::new();
+        for segment in &self.segments {
+            let estimates = tch::no_grad(|| model.forward(&segment.mixture.to_device(model.device())));
+            for (stem, truth) in &segment.stems {
+                let estimate = estimates.get(0).get(*stem as i64); // [channels, output frames]
+                let frames = estimate.size()[1].min(truth.size()[1]);
+                let truth = center_trim(truth, frames).to_device(model.device());
+                let error = center_trim(&estimate, frames) - &truth;
+                l1.0 += error.abs().mean(Kind::Double).double_value(&[]);
+                l1.1 += 1;
+                let energy = energies.entry((&segment.song, *stem)).or_default();
+                energy.0 += truth.square().sum(Kind::Double).double_value(&[]);
+                energy.1 += error.square().sum(Kind::Double).double_value(&[]);
+            }
+        }
+        let mut nsdr_db: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
+        for ((song, stem), (signal, error)) in energies {
+            let ratio = 10.0 * ((signal + 1e-7) / (error + 1e-7)).log10();
+            nsdr_db.entry(song.into()).or_default().insert(self.stems[stem].clone(), ratio);
+        }
+        Scores { l1: l1.0 / l1.1.max(1) as f64, nsdr_db }
+    }
+
+    /// Whether there is anything to score.
+    pub(super) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+}
