@@ -77,6 +77,47 @@ pub enum FileError {
         /// Frames read so far.
         frames: u64,
     },
+    /// There is no room left for the file.
+    #[error(
+        "{}: the disk is full after {bytes} bytes of this file; free some space, or write to \
+         another disk",
+        path.display()
+    )]
+    DiskFull {
+        /// The file that was being written; nothing is left of it.
+        path: PathBuf,
+        /// Bytes that had been written.
+        bytes: u64,
+    },
+    /// The file could not be created, written or given its name.
+    #[error("{}: cannot be written (after {bytes} bytes): {source}", path.display())]
+    Write {
+        /// The file; nothing is left of it.
+        path: PathBuf,
+        /// Bytes that had been written.
+        bytes: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The format cannot hold what it was given.
+    #[error("{}: cannot hold this audio: {reason}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The format cannot hold a recording of this length.
+    #[error(
+        "{}: longer than the {max_frames} frames this format can hold; write flac, or fewer bits",
+        path.display()
+    )]
+    TooLong {
+        /// The file; nothing is left of it.
+        path: PathBuf,
+        /// The most frames it could hold.
+        max_frames: u64,
+    },
 }
 
 impl FileError {
@@ -86,6 +127,21 @@ impl FileError {
         match source.kind() {
             io::ErrorKind::NotFound => Self::NotFound { path },
             _ => Self::Read { path, source },
+        }
+    }
+
+    /// An error of the file system at creating, writing or renaming, after `bytes` bytes.
+    pub(super) fn writing(path: &Path, bytes: u64, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull { path, bytes }
+            }
+            _ => Self::Write {
+                path,
+                bytes,
+                source,
+            },
         }
     }
 }

@@ -2,15 +2,23 @@
 //!
 //! - [`FileReader`] decodes wav, aiff, flac, mp3, ogg/vorbis and m4a/aac, with encoder delay and
 //!   padding removed; [`read_clip`] takes a whole file into a [`Clip`].
+//! - [`FileWriter`] encodes wav and flac; a file has its name only once it is complete.
 //! - [`to_stereo`] gives a separator the two channels it wants.
 //!
 //! Memory in use does not depend on the length of a file, except in [`read_clip`].
 
 mod clip;
+mod edit_list;
+mod encoding;
 mod error;
+mod flac;
 mod packets;
 mod read;
+mod temporary;
+mod write;
 
 pub use clip::{Clip, read_clip, to_stereo};
+pub use encoding::Encoding;
 pub use error::FileError;
 pub use read::{Damage, FileReader};
+pub use write::{FileWriter, Written};

@@ -12,6 +12,7 @@ use symphonia::core::formats::{FormatReader, Track, TrackType};
 use symphonia::core::io::MediaSourceStream;
 
 use super::FileError;
+use super::edit_list::Audible;
 
 /// Damaged packets in a row after which the rest of a file is given up.
 const MAX_DAMAGED_RUN: u32 = 256;
@@ -34,6 +35,8 @@ pub(super) struct Packets {
     damaged_run: u32,
     /// Rate and channels of the last good packet.
     shape: Option<(u32, usize)>,
+    /// What is left to cut and to keep, where the container says so and the decoder does not act.
+    audible: Option<Audible>,
 }
 
 impl Packets {
@@ -56,7 +59,7 @@ impl Packets {
             hint.with_extension(&extension.to_ascii_lowercase());
         }
         let stream = MediaSourceStream::new(Box::new(file), Default::default());
-        let format = symphonia::default::get_probe()
+        let mut format = symphonia::default::get_probe()
             .probe(&hint, stream, Default::default(), Default::default())
             .map_err(|error| unrecognised(path, &error))?;
         let track = format
@@ -64,6 +67,12 @@ impl Packets {
             .ok_or_else(|| unsupported(path, "a container without an audio track"))?;
         let track_id = track.id;
         let decoder = decoder_for(path, track)?;
+        let rate_hz = decoder.codec_params().sample_rate.unwrap_or(0);
+        let audible = match format.format_info().short_name {
+            "isomp4" => Audible::from_edit_list(path, track_id, rate_hz)
+                .or_else(|| Audible::from_itunes_tag(&itunes_tag(&mut *format)?)),
+            _ => None,
+        };
         Ok(Self {
             path: path.to_owned(),
             format,
@@ -71,12 +80,15 @@ impl Packets {
             track_id,
             damaged_run: 0,
             shape: None,
+            audible,
         })
     }
 
-    /// Playable frames as the container tells them, if it does.
+    /// Playable frames as the container tells them before the first packet, if it does.
     pub(super) fn frames_hint(&self) -> Option<u64> {
-        self.track()?.num_frames
+        self.audible
+            .and_then(|audible| audible.frames)
+            .or_else(|| self.track()?.num_frames)
     }
 
     fn track(&self) -> Option<&Track> {
@@ -88,6 +100,17 @@ impl Packets {
 
     /// The next packet; `None` at the end, or where the rest of the file cannot be followed.
     pub(super) fn next(&mut self) -> Result<Option<Packet>, FileError> {
+        if self.audible.as_ref().is_some_and(Audible::is_over) {
+            return Ok(None);
+        }
+        let mut packet = self.decode_next()?;
+        if let (Some(packet), Some(audible)) = (&mut packet, &mut self.audible) {
+            audible.trim(&mut packet.channels);
+        }
+        Ok(packet)
+    }
+
+    fn decode_next(&mut self) -> Result<Option<Packet>, FileError> {
         loop {
             if self.damaged_run >= MAX_DAMAGED_RUN {
                 return Ok(None);
@@ -173,6 +196,14 @@ fn decoder_for(path: &Path, track: &Track) -> Result<Box<dyn AudioDecoder>, File
     symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default().gapless(true))
         .map_err(|error| unsupported(path, &format!("its audio codec ({error})")))
+}
+
+/// The value of Apple's tag about encoder delay, if the file has it.
+fn itunes_tag(format: &mut dyn FormatReader) -> Option<String> {
+    let mut metadata = format.metadata();
+    let tags = &metadata.skip_to_latest()?.media.tags;
+    let tag = tags.iter().find(|tag| tag.raw.key.ends_with("iTunSMPB"))?;
+    Some(tag.raw.value.to_string())
 }
 
 fn unsupported(path: &Path, what: &str) -> FileError {

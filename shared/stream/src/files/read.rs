@@ -31,6 +31,7 @@ impl Damage {
 pub struct FileReader {
     path: PathBuf,
     packets: Packets,
+    frames_hint: Option<u64>,
     rate_hz: u32,
     /// Decoded and not yet handed out, from `taken` on.
     pending: Planar,
@@ -48,6 +49,7 @@ impl FileReader {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let mut packets = Packets::open(path)?;
+        let frames_hint = packets.frames_hint();
         let mut damage = Damage::default();
         while let Some(packet) = packets.next()? {
             if packet.damaged {
@@ -61,6 +63,7 @@ impl FileReader {
                 return Ok(Self {
                     path: path.to_owned(),
                     packets,
+                    frames_hint,
                     rate_hz,
                     pending,
                     taken: 0,
@@ -93,7 +96,7 @@ impl FileReader {
     /// formats do not tell.
     #[must_use]
     pub fn frames_hint(&self) -> Option<u64> {
-        self.packets.frames_hint()
+        self.frames_hint
     }
 
     /// What was damaged so far; complete once [`read`](Self::read) has given `None`.
