@@ -1,0 +1,80 @@
+//! One open model: a stream's state, over weights that it shares with others.
+
+use std::path::Path;
+
+use bunri_model::{DEFAULT_OVERLAP, DemucsSeparator, DeviceChoice};
+use bunri_stream::{ModelSpec, Planar, StemModel};
+
+use crate::weights;
+
+/// What a handle of the C interface stands for.
+pub(crate) struct Stream {
+    separator: DemucsSeparator,
+    /// The stems' names, a line feed between each two; lent to the caller.
+    stem_names: String,
+    /// The chunk and its stems in this side's own types, kept from call to call.
+    chunk: Planar,
+    stems: Vec<Planar>,
+}
+
+impl Stream {
+    /// Opens the checkpoint at `path`, or the engine's own model.
+    pub(crate) fn open(
+        path: Option<&Path>,
+        device: &str,
+        overlap: Option<f64>,
+    ) -> Result<Self, String> {
+        let device: DeviceChoice = device.parse().map_err(display)?;
+        let weights = weights::on_device(path, device.resolve().map_err(display)?)?;
+        let overlap = overlap.unwrap_or(DEFAULT_OVERLAP);
+        let separator = DemucsSeparator::new(weights, overlap).map_err(display)?;
+        let ModelSpec {
+            channels,
+            chunk_frames,
+            stems,
+            ..
+        } = separator.spec();
+        Ok(Self {
+            stem_names: stems.join("\n"),
+            chunk: Planar::zeros(*channels, *chunk_frames),
+            stems: vec![Planar::zeros(*channels, *chunk_frames); stems.len()],
+            separator,
+        })
+    }
+
+    pub(crate) fn spec(&self) -> &ModelSpec {
+        self.separator.spec()
+    }
+
+    pub(crate) fn stem_names(&self) -> &str {
+        &self.stem_names
+    }
+
+    /// The mixture of the next chunk, to be written to.
+    pub(crate) fn chunk_mut(&mut self) -> &mut Planar {
+        &mut self.chunk
+    }
+
+    /// Separates the chunk written last; gives all channels of the first stem, then of the second.
+    pub(crate) fn separate(&mut self) -> Result<impl Iterator<Item = &[f32]>, String> {
+        self.separator
+            .separate(&self.chunk, &mut self.stems)
+            .map_err(display)?;
+        Ok(self.stems.iter().flat_map(Planar::channels))
+    }
+
+    pub(crate) fn reset(&mut self) {
+        // The buffers are overwritten before they are read, the names never change.
+        let Self {
+            separator,
+            stem_names: _,
+            chunk: _,
+            stems: _,
+        } = self;
+        separator.reset();
+    }
+}
+
+fn display(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
