@@ -1,8 +1,12 @@
-//! Lets this crate's tests find libtorch at run time, wherever set-up has put it.
+//! Finds the model to build in.
 
 fn main() {
-    println!("cargo:rerun-if-env-changed=LIBTORCH");
-    if let Ok(libtorch) = std::env::var("LIBTORCH") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(built_in_model)");
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/default.safetensors");
+    println!("cargo:rerun-if-changed={model}");
+    if std::path::Path::new(model).exists() {
+        println!("cargo:rustc-cfg=built_in_model");
+        println!("cargo:rustc-env=BUNRI_BUILT_IN_MODEL={model}");
     }
 }
