@@ -1,0 +1,211 @@
+//! Everything that an evaluation found, as JSON and as tables.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::baselines::SYSTEMS;
+use super::model::ModelCard;
+use super::score::{ACTIVE_FLOOR_DBFS, StemScore, StemScores, Summary, mean_over_stems, summarise};
+use super::table::{Table, db_cell};
+
+/// Version of the JSON's layout.
+const FORMAT: u32 = 1;
+
+/// An evaluation, as written to JSON.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    format: u32,
+    /// What was scored.
+    model: ModelCard,
+    /// The folder of songs, as given.
+    data: String,
+    /// Stems scored, in the model's order.
+    stems: Vec<String>,
+    /// Level above which a window of the reference counts as active.
+    active_floor_dbfs: f64,
+    /// Every song by itself.
+    songs: Vec<SongReport>,
+    /// Over all songs, by system.
+    summary: BTreeMap<String, SystemSummary>,
+}
+
+/// One song's scores.
+#[derive(Debug, Serialize)]
+pub struct SongReport {
+    /// Its folder's name.
+    pub name: String,
+    /// Its length.
+    pub seconds: f64,
+    /// Frames per second at which it was scored.
+    pub rate_hz: u32,
+    /// Whether the mixture is a file; if not, it is the sum of the stems.
+    pub own_mixture: bool,
+    /// Wall-clock time that the model took.
+    pub separation_seconds: f64,
+    /// Scores by system, see [`SYSTEMS`].
+    pub systems: BTreeMap<String, StemScores>,
+}
+
+/// One system's figures over all songs.
+#[derive(Debug, Serialize)]
+pub struct SystemSummary {
+    /// Stem by stem.
+    pub stems: BTreeMap<String, Summary>,
+    /// The mean over stems.
+    pub mean: Summary,
+}
+
+/// One of the three figures: how it is called, found in a song, and found in a summary.
+struct Figure {
+    title: String,
+    of_song: fn(&StemScore) -> Option<f64>,
+    over_songs: Vec<(&'static str, fn(&Summary) -> Option<f64>)>,
+}
+
+impl Report {
+    /// Sums up `songs`.
+    #[must_use]
+    pub fn new(model: ModelCard, data: String, stems: Vec<String>, songs: Vec<SongReport>) -> Self {
+        let mut summary = BTreeMap::new();
+        for system in SYSTEMS {
+            let scores: Vec<&StemScores> = songs
+                .iter()
+                .filter_map(|song| song.systems.get(system))
+                .collect();
+            if !scores.is_empty() {
+                let stems = summarise(&scores, &stems);
+                let mean = mean_over_stems(&stems);
+                summary.insert(system.to_owned(), SystemSummary { stems, mean });
+            }
+        }
+        let active_floor_dbfs = ACTIVE_FLOOR_DBFS;
+        Self {
+            format: FORMAT,
+            model,
+            data,
+            stems,
+            active_floor_dbfs,
+            songs,
+            summary,
+        }
+    }
+
+    /// The figures over all songs, by system.
+    #[must_use]
+    pub fn summary(&self) -> &BTreeMap<String, SystemSummary> {
+        &self.summary
+    }
+
+    /// The tables, one per figure, and what a reader should know about stems that are silent.
+    #[must_use]
+    pub fn tables(&self) -> String {
+        let mut text = String::new();
+        for figure in figures() {
+            text += &format!("{}\n", self.table(&figure));
+        }
+        for line in self.silent_stems() {
+            text += &format!("{line}\n");
+        }
+        text
+    }
+
+    fn table(&self, figure: &Figure) -> Table {
+        let mut header = vec!["song".to_owned(), "estimate".to_owned()];
+        header.extend(self.stems.iter().cloned());
+        header.push("mean".to_owned());
+        let mut rows = Vec::new();
+        for song in &self.songs {
+            for (system, scores) in in_order(&song.systems) {
+                let cell = |stem: &String| match scores.get(stem) {
+                    Some(score) if score.silent_reference => "silent".to_owned(),
+                    score => db_cell(score.and_then(figure.of_song)),
+                };
+                let counted = scores.values().filter(|score| !score.silent_reference);
+                let mean = super::metrics::mean(counted.filter_map(figure.of_song));
+                let cells = self.stems.iter().map(cell);
+                rows.push(row(&song.name, system, cells.chain([db_cell(mean)])));
+            }
+        }
+        for (name, of_summary) in &figure.over_songs {
+            for (system, summary) in in_order(&self.summary) {
+                let stems = self.stems.iter().map(|stem| summary.stems.get(stem));
+                let cells = stems.chain([Some(&summary.mean)]);
+                let cells = cells.map(|summary| db_cell(summary.and_then(of_summary)));
+                rows.push(row(name, system, cells));
+            }
+        }
+        Table {
+            title: figure.title.clone(),
+            words: 2,
+            header,
+            rows,
+        }
+    }
+
+    /// One line for every stem that should have come out silent.
+    fn silent_stems(&self) -> Vec<String> {
+        let level =
+            |value: Option<f64>| value.map_or("−∞".to_owned(), |dbfs| format!("{dbfs:.1}"));
+        let mut lines = Vec::new();
+        for song in &self.songs {
+            for (system, scores) in in_order(&song.systems) {
+                let silent = scores.iter().filter(|(_, score)| score.silent_reference);
+                lines.extend(silent.map(|(stem, score)| {
+                    format!(
+                        "{}: {stem} is silent in truth (RMS {} dBFS), {system}: {} dBFS; not in the means",
+                        song.name,
+                        level(score.reference_dbfs),
+                        level(score.estimate_dbfs),
+                    )
+                }));
+            }
+        }
+        lines
+    }
+}
+
+fn figures() -> [Figure; 3] {
+    [
+        Figure {
+            title: "SDR by museval v4 in dB: median over 1 s windows, without those in which any \
+                    scored stem or estimate is digital silence"
+                .to_owned(),
+            of_song: |score| score.sdr_db,
+            over_songs: vec![
+                ("median of songs", |summary| summary.sdr_median_db),
+                ("mean of songs", |summary| summary.sdr_mean_db),
+            ],
+        },
+        Figure {
+            title: format!(
+                "The same ratio in dB: median over the 1 s windows in which the true stem is above \
+                 {ACTIVE_FLOOR_DBFS} dBFS RMS"
+            ),
+            of_song: |score| score.sdr_active_db,
+            over_songs: vec![
+                ("median of songs", |summary| summary.sdr_active_median_db),
+                ("mean of songs", |summary| summary.sdr_active_mean_db),
+            ],
+        },
+        Figure {
+            title: "nSDR in dB: whole track, silence scores 0".to_owned(),
+            of_song: |score| Some(score.nsdr_db),
+            over_songs: vec![("mean of songs", |summary| summary.nsdr_mean_db)],
+        },
+    ]
+}
+
+/// A report's systems in the order of its tables.
+fn in_order<T>(systems: &BTreeMap<String, T>) -> impl Iterator<Item = (&'static str, &T)> {
+    SYSTEMS
+        .into_iter()
+        .filter_map(|name| systems.get(name).map(|found| (name, found)))
+}
+
+fn row(song: &str, system: &str, cells: impl Iterator<Item = String>) -> Vec<String> {
+    [song.to_owned(), system.to_owned()]
+        .into_iter()
+        .chain(cells)
+        .collect()
+}
