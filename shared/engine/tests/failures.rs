@@ -1,0 +1,112 @@
+//! What a user reads when a model cannot be opened.
+
+mod fixture;
+
+use std::path::Path;
+
+use bunri_stream::engine::{EngineError, ModelSource, OpenOptions};
+use fixture::{engine, small_checkpoint};
+
+/// The engine's answer to a model that it must refuse.
+fn refusal(source: ModelSource, options: &OpenOptions) -> String {
+    match engine().open(&source, options) {
+        Err(EngineError::Failed(reason)) => {
+            println!("{reason}");
+            assert!(!reason.contains("frame #"), "a C++ stack is no message");
+            reason
+        }
+        other => panic!("{source:?} was accepted: {other:?}"),
+    }
+}
+
+fn refusal_of_file(path: &Path, bytes: &[u8]) -> String {
+    std::fs::write(path, bytes).unwrap();
+    refusal(ModelSource::File(path.to_owned()), &OpenOptions::default())
+}
+
+/// Guards the words: which file, what is wrong, what to do.
+#[test]
+fn bad_model_files_are_named_with_their_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("modèle.safetensors");
+    let name = path.to_str().unwrap();
+
+    let missing = refusal(ModelSource::File(path.clone()), &OpenOptions::default());
+    assert!(
+        missing.contains(name) && missing.contains("No such file"),
+        "{missing}"
+    );
+
+    let whole = small_checkpoint(1)
+        .to_bytes(bunri_model::Storage::F16)
+        .unwrap();
+    let cut = refusal_of_file(&path, &whole[..whole.len() - 100]);
+    assert!(
+        cut.contains(name) && cut.contains("100 bytes short"),
+        "{cut}"
+    );
+
+    let text = refusal_of_file(
+        &path,
+        b"drums and bass, and what else there is to say of them",
+    );
+    assert!(
+        text.contains(name) && text.contains("not a model file"),
+        "{text}"
+    );
+
+    let mut absurd = whole.clone();
+    absurd[..8].copy_from_slice(&(1u64 << 62).to_le_bytes());
+    let absurd = refusal_of_file(&path, &absurd);
+    assert!(
+        absurd.contains(name) && absurd.contains("4611686018427387904"),
+        "{absurd}"
+    );
+
+    let directory = refusal(
+        ModelSource::File(folder.path().into()),
+        &OpenOptions::default(),
+    );
+    assert!(
+        directory.contains(folder.path().to_str().unwrap()),
+        "{directory}"
+    );
+}
+
+/// Guards the options' way: each must reach the check that refuses it.
+#[test]
+fn bad_options_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    fixture::save_small_model(&path, 1);
+    let with = |device: &str, overlap: Option<f64>| {
+        let device = device.to_owned();
+        refusal(
+            ModelSource::File(path.clone()),
+            &OpenOptions { device, overlap },
+        )
+    };
+    assert!(with("abacus", None).contains("abacus"));
+    assert!(with("cuda:99", None).contains("cuda:99"));
+    assert!(with("cpu", Some(1.5)).contains("1.5"));
+    assert!(with("cpu", Some(-0.1)).contains("-0.1"));
+}
+
+/// Guards the list that a user chooses from.
+#[test]
+fn every_listed_device_opens_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    fixture::save_small_model(&path, 1);
+    let devices = engine().devices().unwrap();
+    assert_eq!(devices[0], "cpu");
+    for device in devices {
+        let options = OpenOptions {
+            device,
+            ..OpenOptions::default()
+        };
+        engine()
+            .open(&ModelSource::File(path.clone()), &options)
+            .unwrap();
+    }
+}
