@@ -173,7 +173,10 @@ pub fn usable_songs(source: &SongSource, stems: &[String]) -> Result<Vec<Song>> 
 pub fn load_stereo(file: &Path, rate_hz: u32) -> Result<Planar> {
     let Clip { rate_hz: file_rate_hz, audio } =
         read_clip(file).with_context(|| format!("reading {}", file.display()))?;
-    let audio = to_stereo(&audio);
+    let audio = to_stereo(audio).map_err(|audio| {
+        let channels = audio.channel_count();
+        anyhow::anyhow!("{} has {channels} channels, expected mono or stereo", file.display())
+    })?;
     Ok(if file_rate_hz == rate_hz { audio } else { resample_clip(&audio, file_rate_hz, rate_hz)? })
 }
 
