@@ -143,6 +143,29 @@ impl ModelSpec {
     pub fn latency_frames(&self) -> usize {
         self.hop_frames + self.lookahead_frames
     }
+
+    /// What every [`StemModel::separate`] checks first: one chunk in, one chunk-sized block per
+    /// stem out, all with the spec's channels.
+    ///
+    /// # Errors
+    /// [`SeparateError`] with the first count that differs.
+    pub fn check_shapes(&self, chunk: &Planar, stems: &[Planar]) -> Result<(), SeparateError> {
+        let (expected, got) = (self.stems.len(), stems.len());
+        if expected != got {
+            return Err(SeparateError::Stems { expected, got });
+        }
+        for block in std::iter::once(chunk).chain(stems) {
+            let (expected, got) = (self.channels, block.channel_count());
+            if expected != got {
+                return Err(SeparateError::Channels { expected, got });
+            }
+            let (expected, got) = (self.chunk_frames, block.frames());
+            if expected != got {
+                return Err(SeparateError::Shape { expected, got });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why a chunk could not be separated.
@@ -196,4 +219,18 @@ pub trait StemModel {
 
     /// Forgets everything heard so far: afterwards the model behaves like a new one.
     fn reset(&mut self);
+}
+
+impl<M: StemModel + ?Sized> StemModel for Box<M> {
+    fn spec(&self) -> &ModelSpec {
+        (**self).spec()
+    }
+
+    fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError> {
+        (**self).separate(chunk, stems)
+    }
+
+    fn reset(&mut self) {
+        (**self).reset();
+    }
 }
