@@ -22,6 +22,10 @@ pub(crate) struct Cache {
 const MANIFEST: &str = "bunri-libtorch.txt";
 /// Raised when [`super::selection`] begins to keep other files, so that old folders are redone.
 const LAYOUT: &str = "layout 1";
+/// What lies in the place of `libtorch.so`, which torch-sys links. The wheel's own holds no code but
+/// names `libtorch_cuda.so` as needed; GNU ld keeps it in spite of `--as-needed` (lld does not), and
+/// the program would then not start on a machine without CUDA. Linkers read this as a script.
+const LINKER_SCRIPT: &str = "/* GNU ld script */\nINPUT ( AS_NEEDED ( -ltorch_cpu ) )\n";
 /// Everything that a dead run may have left behind begins with this.
 const SCRATCH_PREFIX: &str = ".partial-";
 
@@ -133,6 +137,7 @@ pub(crate) fn install(cache: &Cache, flavour: Flavour) -> Result<PathBuf> {
 fn publish(unpacked: &Path, folder: &Path, scratch: &Path) -> Result<()> {
     // torch-sys reads this file, where there is one, and refuses a version it was not made for.
     fs::write(unpacked.join("torch/build-version"), LIBTORCH_VERSION)?;
+    fs::write(unpacked.join("torch/lib/libtorch.so"), LINKER_SCRIPT)?;
     let mut manifest = format!("{LAYOUT}\n");
     for path in libraries_below(unpacked)? {
         let relative = path.strip_prefix(unpacked)?;
@@ -146,7 +151,7 @@ fn publish(unpacked: &Path, folder: &Path, scratch: &Path) -> Result<()> {
     fs::rename(unpacked, folder).with_context(|| format!("cannot create {}", folder.display()))
 }
 
-/// Whether an unpacked libtorch is whole, by presence and length of its libraries, in microseconds.
+/// Whether an unpacked libtorch is whole, by presence and length of its libraries: microseconds.
 ///
 /// # Errors
 /// What is wrong with it, in words.

@@ -21,7 +21,7 @@ pub(crate) fn is_needed(flavour: Flavour, path: &str) -> bool {
             _ => false,
         },
         Flavour::Cuda => match folder {
-            "torch/lib" => is_shared_library(file) && !PYTHON_LIBRARIES.contains(&file),
+            "torch/lib" => is_shared_library(file) && !UNUSED_TORCH_LIBRARIES.contains(&file),
             _ if path.starts_with("nvidia/") && folder.ends_with("/lib") => {
                 is_shared_library(file)
                     // The variants that pip's users would choose by hand, and tools nobody links.
@@ -42,7 +42,8 @@ const CPU_LIBRARIES: [&str; 4] = [
     "libgomp.so.1",
 ];
 const CPU_CUDA_LIBRARIES: [&str; 2] = ["libcudart.so.13", "libcupti.so.13"];
-const PYTHON_LIBRARIES: [&str; 2] = ["libtorch_python.so", "libshm.so"];
+/// Python's, and `libtorch.so`, for which [`super::install`] has a better one.
+const UNUSED_TORCH_LIBRARIES: [&str; 3] = ["libtorch_python.so", "libshm.so", "libtorch.so"];
 const CUDA_TOOLS: [&str; 5] = [
     "libcusolverMg.so.12",
     "libnvperf_host.so",
@@ -69,6 +70,7 @@ mod tests {
         assert!(needed("nvidia/cu13/lib/libcudart.so.13"));
         assert!(!needed("torch/lib/libtorch_cuda.so"));
         assert!(!needed("torch/lib/libtorch_python.so"));
+        assert!(!needed("torch/lib/libtorch.so"));
         assert!(!needed("nvidia/cu13/lib/libnvperf_host.so"));
         assert!(!needed("nvidia/cu13/include/cupti.h"));
         assert!(!needed("torch/__init__.py"));
