@@ -1,4 +1,5 @@
 //! What a user reads when a model cannot be opened.
+#![allow(clippy::unwrap_used)] // A test that cannot go on should stop where it stands.
 
 mod fixture;
 

@@ -1,4 +1,5 @@
 //! The loaded engine against the model it contains.
+#![allow(clippy::unwrap_used)] // A test that cannot go on should stop where it stands.
 
 mod fixture;
 

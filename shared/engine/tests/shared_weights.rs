@@ -1,4 +1,5 @@
 //! How often weights lie in memory. Alone in its binary, because it counts for the whole process.
+#![allow(clippy::unwrap_used)] // A test that cannot go on should stop where it stands.
 
 mod fixture;
 
