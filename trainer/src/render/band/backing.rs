@@ -1,0 +1,142 @@
+//! The `other` stem: chords, arpeggios, riffs and instrumental tunes.
+
+use super::{Session, programs};
+use crate::render::{
+    compose::{Accompaniment, Note, TuneStyle, accompany, likely_accompaniment, tune},
+    dice::Dice,
+    instruments::{
+        Stereo, soundfont,
+        synth::{Patch, Role},
+    },
+    mix::{
+        desk::{self, Channel},
+        effects,
+    },
+};
+
+/// The `other` stem and its instruments.
+pub(super) fn other(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<String>)> {
+    let mut dice = session.dice("other");
+    let parts = 1 + dice.weighted(&[1.0, 2.5, 2.5, 1.0]);
+    let mut channels = Vec::new();
+    let mut names = Vec::new();
+    for part in 0..parts {
+        let mut dice = session.dice(&format!("other {part}"));
+        let style = likely_accompaniment(&mut dice, session.form.genre);
+        let centre = match style {
+            Accompaniment::Riff => dice.whole(48, 60),
+            Accompaniment::Pad => dice.whole(55, 68),
+            _ => dice.whole(54, 72),
+        };
+        // The first part carries the stem; the others come and go.
+        let present: Vec<bool> = session
+            .form
+            .sections
+            .iter()
+            .map(|section| part == 0 || dice.chance(0.35 + 0.5 * section.energy))
+            .collect();
+        let notes = accompany(&mut dice, session.form, style, centre, &present);
+        let role = match style {
+            Accompaniment::Pad => Role::Pad,
+            Accompaniment::Riff => Role::Lead,
+            _ => Role::Keys,
+        };
+        let (audio, name) = play(session, &mut dice, &notes, programs::for_style(style), role)?;
+        names.push(format!("{name}: {style:?}").to_lowercase());
+        let mut channel = place(&mut dice, audio, role);
+        channel.level_db -= part as f32 * 1.2;
+        channels.push(channel);
+    }
+    if let Some((channel, name)) = lead(session)? {
+        names.push(name);
+        channels.push(channel);
+    }
+    let mut stem = desk::mix(channels, &session.hall, session.frames);
+    // Room for the bass: most mixes cut the lows of everything else.
+    if dice.chance(0.7) {
+        effects::low_cut(&mut stem, dice.between(40.0, 130.0));
+    }
+    Ok((stem, names))
+}
+
+/// A tune: the solo's, and sometimes lines between the singer's.
+fn lead(session: &mut Session<'_>) -> anyhow::Result<Option<(Channel, String)>> {
+    let mut dice = session.dice("lead");
+    let everywhere = dice.chance(0.3);
+    let low = dice.whole(55, 70);
+    let style = TuneStyle {
+        low,
+        high: low + dice.whole(12, 20),
+        density: dice.between(0.7, 2.6),
+        slur_odds: 0.0,
+        rest_odds: if everywhere { 0.4 } else { 0.1 },
+    };
+    let notes = tune(&mut dice, session.form, style, |section| {
+        section.plays[2] && (section.kind == "solo" || (everywhere && section.energy > 0.4))
+    });
+    if notes.is_empty() {
+        return Ok(None);
+    }
+    let (audio, name) = play(session, &mut dice, &notes, programs::LEADS, Role::Lead)?;
+    let mut channel = place(&mut dice, audio, Role::Lead);
+    channel.level_db += 2.0;
+    channel.pan *= 0.5;
+    Ok(Some((channel, format!("{name}: lead"))))
+}
+
+fn play(
+    session: &mut Session<'_>,
+    dice: &mut Dice,
+    notes: &[Note],
+    programs: &[i32],
+    role: Role,
+) -> anyhow::Result<(Stereo, String)> {
+    let font = session.sources.font.as_ref().filter(|_| !dice.chance(0.3));
+    if let Some(font) = font {
+        let program = *dice.pick(programs);
+        let audio = soundfont::play_notes(&font.font, program, notes, session.frames)?;
+        session.credit_font();
+        return Ok((audio, programs::name(program).to_owned()));
+    }
+    let patch = Patch::draw(dice, role);
+    session.credit_own();
+    Ok((
+        patch.play(dice, notes, session.frames),
+        patch.name().to_owned(),
+    ))
+}
+
+fn place(dice: &mut Dice, mut audio: Stereo, role: Role) -> Channel {
+    effects::tilt(&mut audio, 900.0, dice.bell(2.0));
+    if role == Role::Lead && dice.chance(0.25) {
+        effects::saturate(&mut audio, dice.between(1.0, 6.0));
+        effects::high_cut(&mut audio, dice.between(4_000.0, 9_000.0));
+    }
+    if dice.chance(0.25) {
+        let (rate_hz, depth_ms) = (dice.between(0.2, 1.2), dice.between(0.5, 3.0));
+        effects::chorus(&mut audio, rate_hz, depth_ms, dice.between(0.3, 0.9));
+    }
+    if dice.chance(0.2) {
+        effects::echo(
+            &mut audio,
+            dice.between(0.15, 0.5),
+            dice.between(0.1, 0.45),
+            dice.between(0.2, 0.6),
+        );
+    }
+    Channel {
+        audio,
+        level_db: -18.0 + dice.bell(2.0),
+        pan: if role == Role::Pad {
+            dice.bell(0.15)
+        } else {
+            dice.bell(0.45)
+        },
+        width: dice.between(0.3, 1.0),
+        room_db: if dice.chance(0.8) {
+            dice.between(-24.0, -8.0)
+        } else {
+            -90.0
+        },
+    }
+}

@@ -1,0 +1,118 @@
+//! Insert effects on a part or a stem, in place.
+
+use crate::render::instruments::{RATE, Stereo, gain};
+
+/// Tilts the spectrum around `pivot_hz`: `db` more above it, `db` less below.
+pub(crate) fn tilt(audio: &mut Stereo, pivot_hz: f32, db: f32) {
+    let follow = 1.0 - (-std::f32::consts::TAU * pivot_hz / RATE).exp();
+    let (low_gain, high_gain) = (gain(-db), gain(db));
+    for side in audio.iter_mut() {
+        let mut low = 0.0;
+        for sample in side.iter_mut() {
+            low += follow * (*sample - low);
+            *sample = low * low_gain + (*sample - low) * high_gain;
+        }
+    }
+}
+
+/// Removes what lies below `cutoff_hz` (12 dB an octave, two one-pole filters).
+pub(crate) fn low_cut(audio: &mut Stereo, cutoff_hz: f32) {
+    let follow = 1.0 - (-std::f32::consts::TAU * cutoff_hz / RATE).exp();
+    for side in audio.iter_mut() {
+        let (mut first, mut second) = (0.0, 0.0);
+        for sample in side.iter_mut() {
+            first += follow * (*sample - first);
+            let high = *sample - first;
+            second += follow * (high - second);
+            *sample = high - second;
+        }
+    }
+}
+
+/// Removes what lies above `cutoff_hz` (12 dB an octave): an amplifier's loudspeaker.
+pub(crate) fn high_cut(audio: &mut Stereo, cutoff_hz: f32) {
+    let follow = 1.0 - (-std::f32::consts::TAU * cutoff_hz / RATE).exp();
+    for side in audio.iter_mut() {
+        let (mut first, mut second) = (0.0, 0.0);
+        for sample in side.iter_mut() {
+            first += follow * (*sample - first);
+            second += follow * (first - second);
+            *sample = second;
+        }
+    }
+}
+
+/// Bends peaks: `drive` is the gain into a tanh, relative to the audio's own peak.
+pub(crate) fn saturate(audio: &mut Stereo, drive: f32) {
+    let peak = peak(audio);
+    if peak <= 0.0 {
+        return;
+    }
+    let (into, out) = (drive / peak, peak / drive.tanh());
+    for sample in audio.iter_mut().flatten() {
+        *sample = (*sample * into).tanh() * out;
+    }
+}
+
+/// Feed-forward compression above `threshold_db` below the peak, both sides alike.
+pub(crate) fn compress(audio: &mut Stereo, threshold_db: f32, ratio: f32, release_s: f32) {
+    let threshold = peak(audio) * gain(threshold_db);
+    if threshold <= 0.0 {
+        return;
+    }
+    let attack = 1.0 - (-1.0 / (0.004 * RATE)).exp();
+    let release = 1.0 - (-1.0 / (release_s * RATE)).exp();
+    let mut level = 0.0_f32;
+    let [left, right] = audio;
+    for (left, right) in left.iter_mut().zip(right.iter_mut()) {
+        let now = left.abs().max(right.abs());
+        level += (now - level) * if now > level { attack } else { release };
+        if level > threshold {
+            let factor = (level / threshold).powf(1.0 / ratio - 1.0);
+            *left *= factor;
+            *right *= factor;
+        }
+    }
+}
+
+/// Adds echoes `time_s` apart, crossing sides, each `feedback` times the one before.
+pub(crate) fn echo(audio: &mut Stereo, time_s: f32, feedback: f32, level: f32) {
+    let delay = ((time_s * RATE) as usize).max(1);
+    let frames = audio[0].len();
+    let mut lines = [vec![0.0_f32; delay], vec![0.0_f32; delay]];
+    for frame in 0..frames {
+        let slot = frame % delay;
+        let heard = [lines[0][slot], lines[1][slot]];
+        for side in 0..2 {
+            lines[side][slot] = audio[side][frame] * 0.5 + heard[1 - side] * feedback;
+        }
+        audio[0][frame] += heard[0] * level;
+        audio[1][frame] += heard[1] * level;
+    }
+}
+
+/// Thickens and widens: a copy of each side, delayed by a slowly swaying time.
+pub(crate) fn chorus(audio: &mut Stereo, rate_hz: f32, depth_ms: f32, level: f32) {
+    for (index, side) in audio.iter_mut().enumerate() {
+        let dry = side.clone();
+        for (frame, sample) in side.iter_mut().enumerate() {
+            let turn = rate_hz * frame as f32 / RATE + 0.25 * index as f32;
+            let sway = (turn.fract() * std::f32::consts::TAU).sin();
+            let delay = (8.0 + depth_ms * sway) * 0.001 * RATE;
+            let place = frame as f32 - delay;
+            if place >= 1.0 {
+                let (whole, part) = (place as usize, place.fract());
+                let heard = dry[whole] + part * (dry[whole + 1] - dry[whole]);
+                *sample = (*sample + heard * level) * 0.8;
+            }
+        }
+    }
+}
+
+/// The loudest sample's magnitude.
+pub(crate) fn peak(audio: &Stereo) -> f32 {
+    audio
+        .iter()
+        .flatten()
+        .fold(0.0, |peak: f32, sample| peak.max(sample.abs()))
+}
