@@ -76,6 +76,14 @@ impl Planar {
         self.frames = frames;
     }
 
+    /// Cuts `frames` frames out from `start`. Panics if they do not exist.
+    pub fn remove_frames(&mut self, start: usize, frames: usize) {
+        for channel in &mut self.channels {
+            channel.drain(start..start + frames);
+        }
+        self.frames -= frames;
+    }
+
     /// Appends another block. Panics if the channel counts differ.
     pub fn append(&mut self, other: &Planar) {
         assert_eq!(self.channel_count(), other.channel_count());
