@@ -6,11 +6,13 @@
 //! - [`clap_host`], [`vst3_host`]: the two hosts, on `clack-host` and `vst3-host`.
 //! - [`vst3_latency`]: the one question `vst3-host` cannot ask.
 //! - [`own_process`]: one process, one environment, one engine per test, under any test runner.
+//! - [`checkpoint`]: tiny models with known answers.
 //! - [`signals`]: what goes in, and how what comes out is judged.
 //!
 //! The tests themselves are in `tests/`, one file per promise.
 
 pub mod bundle;
+pub mod checkpoint;
 pub mod clap_host;
 pub mod host;
 pub mod own_process;

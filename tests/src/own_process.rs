@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Where the child leaves word that it ran `body` to its end.
 const DONE_FILE: &str = "BUNRI_TEST_DONE_FILE";
+/// And under which name.
+const DONE: &str = "done";
 
 /// What the plugin finds in its environment.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +41,7 @@ pub fn in_own_process(
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let done_file = folder.path().join("done");
+    let done_file = folder.path().join(DONE);
     run_child(name, &environment(), limit, &done_file);
     assert!(
         done_file.is_file(),
@@ -47,10 +49,11 @@ pub fn in_own_process(
     );
 }
 
-fn run_child(name: &str, environment: &Environment, limit: Duration, done_file: &Path) {
+fn run_child(name: &str, environment: &Environment, limit: Duration, home: &Path) {
     let mut command = Command::new(std::env::current_exe().expect("the test's own path"));
     command.args(["--exact", name, "--nocapture", "--include-ignored"]);
-    command.env(DONE_FILE, done_file);
+    command.env(DONE_FILE, home.join(DONE));
+    command.env("XDG_DATA_HOME", home);
     set(
         &mut command,
         "BUNRI_ENGINE_DIR",

@@ -1,0 +1,152 @@
+//! Latency is told exactly: what goes in comes out that many frames later, on every bus.
+
+use std::time::Duration;
+
+use bunri_stream::Planar;
+use bunri_tests::bundle::{Bundles, engine_folder};
+use bunri_tests::checkpoint::{self, ECHO_GAINS};
+use bunri_tests::own_process::{Environment, in_own_process};
+use bunri_tests::signals::{assert_near, delayed, impulse, peak, scaled, sum};
+use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
+
+const LIMIT: Duration = Duration::from_secs(120);
+const MODEL_RATE_HZ: u32 = 44_100;
+
+macro_rules! impulses {
+    ($($name:ident: $format:ident, $rate_hz:literal, $pace:ident;)*) => {$(
+        /// Guards against a latency that is off by one or by a block, at this rate, in this host:
+        /// tracks beside the plugin would no longer be in time with it.
+        #[test]
+        fn $name() {
+            arrive_at_the_reported_latency(
+                stringify!($name), Format::$format, $rate_hz, Pace::$pace,
+            );
+        }
+    )*};
+}
+
+impulses! {
+    clap_44100_offline: Clap, 44_100, Offline;
+    clap_48000_offline: Clap, 48_000, Offline;
+    clap_96000_offline: Clap, 96_000, Offline;
+    clap_44100_freewheel: Clap, 44_100, Freewheel;
+    clap_48000_freewheel: Clap, 48_000, Freewheel;
+    clap_96000_freewheel: Clap, 96_000, Freewheel;
+    clap_48000_live: Clap, 48_000, Live;
+    vst3_44100_offline: Vst3, 44_100, Offline;
+    vst3_48000_offline: Vst3, 48_000, Offline;
+    vst3_96000_offline: Vst3, 96_000, Offline;
+    vst3_44100_freewheel: Vst3, 44_100, Freewheel;
+    vst3_48000_freewheel: Vst3, 48_000, Freewheel;
+    vst3_96000_freewheel: Vst3, 96_000, Freewheel;
+    vst3_48000_live: Vst3, 48_000, Live;
+}
+
+fn arrive_at_the_reported_latency(name: &str, format: Format, rate_hz: u32, pace: Pace) {
+    let Some(engine_folder) = engine_folder() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = folder.path().join("echo.safetensors");
+    checkpoint::echo(&model);
+    let environment = Environment {
+        engine_folder: Some(engine_folder),
+        model: Some(model),
+    };
+    in_own_process(
+        name,
+        || environment,
+        LIMIT,
+        || {
+            let bundles = Bundles::new();
+            let mut host = format.load(&bundles.path(format));
+            for aux in [AuxBuses::Active, AuxBuses::Inactive] {
+                for blocks in [&[1][..], &[64], &[1000], &[4096], &[1, 64, 1000, 4096, 63]] {
+                    let max_block_frames = blocks.iter().copied().max().unwrap_or(1);
+                    let setup = Setup {
+                        rate_hz,
+                        max_block_frames,
+                        pace,
+                        aux,
+                    };
+                    host.activate(setup);
+                    check(host.as_mut(), &setup, blocks);
+                }
+            }
+        },
+    );
+}
+
+/// Sends two impulses through `host` and looks for them on all connected buses.
+fn check(host: &mut dyn PluginHost, setup: &Setup, blocks: &[usize]) {
+    let latency = host.latency_frames();
+    let what = format!("{setup:?}, blocks {blocks:?}, latency {latency}");
+    assert!(
+        latency > 0,
+        "{what}: a separator that reports no latency at all"
+    );
+
+    // The second one only comes while the first one is already leaving.
+    let positions = [100, 100 + latency + 777];
+    let frames = positions[1] + latency + 3000;
+    let mut input = impulse(frames, positions[0], [1.0, -0.5]);
+    input.add(&impulse(frames, positions[1], [-0.25, 1.0]));
+    let expected = delayed(&input, latency);
+
+    let buses = host.process(&input, blocks);
+    assert_near(&buses[0], &expected, 1e-5, &format!("{what}: main"));
+    if setup.aux == AuxBuses::Inactive {
+        assert_eq!(buses.len(), 1, "{what}: buses");
+        return;
+    }
+    let stems = &buses[1..];
+    assert_eq!(stems.len(), STEMS.len(), "{what}: buses");
+    assert_near(
+        &sum(stems),
+        &expected,
+        1e-5,
+        &format!("{what}: sum of the stems"),
+    );
+
+    // What the model itself carried: its stems are its input times the gains, and consistency
+    // gives each stem a quarter of what the conversion of the rate took away.
+    let mut carried = stems[3].clone();
+    carried.add(&scaled(&stems[0], -1.0));
+    let carried = scaled(&carried, 1.0 / (ECHO_GAINS[3] - ECHO_GAINS[0]));
+    for ((stem, name), gain) in stems.iter().zip(STEMS).zip(ECHO_GAINS) {
+        let model = scaled(&carried, gain - 0.25);
+        let expected = sum(&[model, scaled(&expected, 0.25)]);
+        assert_near(stem, &expected, 1e-5, &format!("{what}: {name}"));
+    }
+    if setup.rate_hz == MODEL_RATE_HZ {
+        assert_near(
+            &carried,
+            &expected,
+            1e-4,
+            &format!("{what}: carried by the model"),
+        );
+    }
+    for at in positions {
+        assert_centred(&carried, at + latency, &what);
+    }
+}
+
+/// Panics unless the largest sample within 700 frames is at `centre` and the signal is symmetric
+/// around it: a delay that is off by a fraction of a frame leans to one side.
+fn assert_centred(carried: &Planar, centre: usize, what: &str) {
+    let near = carried.slice(centre - 700, 1401);
+    let (height, at) = peak(&near);
+    assert!(
+        height > 0.5,
+        "{what}: the model carried only {height} of an impulse"
+    );
+    assert_eq!(at, 700, "{what}: carried by the model");
+    let mut mirrored = near.clone();
+    mirrored.channels_mut().for_each(<[f32]>::reverse);
+    assert_near(
+        &near,
+        &mirrored,
+        2e-3,
+        &format!("{what}: symmetry of what the model carried"),
+    );
+}

@@ -1,0 +1,189 @@
+//! What happens to a plugin in a session: saved, restored, started again, interrupted.
+
+use std::time::Duration;
+
+use bunri_stream::Planar;
+use bunri_tests::bundle::{Bundles, engine_folder};
+use bunri_tests::checkpoint::{self, ECHO_GAINS};
+use bunri_tests::own_process::{Environment, in_own_process};
+use bunri_tests::signals::{assert_near, delayed, noise, scaled};
+use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// At the model's own rate the echo model's stems are the delayed input times its gains.
+const SETUP: Setup = Setup {
+    rate_hz: 44_100,
+    max_block_frames: 512,
+    pace: Pace::Offline,
+    aux: AuxBuses::Active,
+};
+
+/// Runs `body` for an instance in each host, with an echo model.
+fn in_both_hosts(name: &str, body: impl Fn(Format, &Bundles)) {
+    let Some(engine_folder) = engine_folder() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = folder.path().join("echo.safetensors");
+    checkpoint::echo(&model);
+    let environment = Environment {
+        engine_folder: Some(engine_folder),
+        model: Some(model),
+    };
+    in_own_process(
+        name,
+        || environment,
+        LIMIT,
+        || {
+            let bundles = Bundles::new();
+            for format in [Format::Clap, Format::Vst3] {
+                body(format, &bundles);
+            }
+        },
+    );
+}
+
+/// Panics unless the host's plugin, fed `input` from now on, gives the echo model's stems.
+fn assert_echoes(host: &mut dyn PluginHost, input: &Planar, blocks: &[usize], what: &str) {
+    let latency = host.latency_frames();
+    let buses = host.process(input, blocks);
+    let expected = delayed(input, latency);
+    assert_near(&buses[0], &expected, 1e-5, &format!("{what}: main"));
+    for ((bus, stem), gain) in buses[1..].iter().zip(STEMS).zip(ECHO_GAINS) {
+        assert_near(
+            bus,
+            &scaled(&expected, gain),
+            1e-5,
+            &format!("{what}: {stem}"),
+        );
+    }
+}
+
+/// Guards against settings that are gone when the session is opened again.
+#[test]
+fn state_survives_a_round_trip_through_a_new_instance() {
+    let bundles = Bundles::new();
+    for format in [Format::Clap, Format::Vst3] {
+        let mut host = format.load(&bundles.path(format));
+        host.activate(SETUP);
+        let names: Vec<String> = host.parameters().into_iter().map(|p| p.name).collect();
+        for (index, name) in names.iter().enumerate() {
+            let on_or_off = name == "Bypass";
+            host.set_parameter(
+                name,
+                if on_or_off {
+                    1.0
+                } else {
+                    0.2 + 0.1 * index as f64
+                },
+            );
+        }
+        let _ = host.process(&Planar::zeros(2, 512), &[512]);
+        let before = host.parameters();
+        let state = host.save_state();
+        drop(host);
+
+        let mut host = format.load(&bundles.path(format));
+        assert_ne!(
+            host.parameters(),
+            before,
+            "{format:?}: the test changed nothing"
+        );
+        host.load_state(&state);
+        assert_eq!(
+            host.parameters(),
+            before,
+            "{format:?}: restored while inactive"
+        );
+        host.activate(SETUP);
+        let _ = host.process(&Planar::zeros(2, 512), &[512]);
+        assert_eq!(host.parameters(), before, "{format:?}: after activation");
+    }
+}
+
+/// Guards against buffers and filters that keep the size of the first activation.
+#[test]
+fn each_activation_starts_afresh_at_its_rate_and_block_size() {
+    in_both_hosts(
+        "each_activation_starts_afresh_at_its_rate_and_block_size",
+        |format, bundles| {
+            let mut host = format.load(&bundles.path(format));
+            let mut latencies = Vec::new();
+            for (round, (rate_hz, max_block_frames)) in [
+                (44_100, 64),
+                (96_000, 4096),
+                (44_100, 4096),
+                (48_000, 1),
+                (44_100, 64),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                host.activate(Setup {
+                    rate_hz,
+                    max_block_frames,
+                    ..SETUP
+                });
+                let input = noise(15_000, round as u64);
+                let what = format!("{format:?}, activation {round}, {rate_hz} Hz");
+                if rate_hz == SETUP.rate_hz {
+                    assert_echoes(host.as_mut(), &input, &[max_block_frames], &what);
+                } else {
+                    let latency = host.latency_frames();
+                    let buses = host.process(&input, &[max_block_frames]);
+                    assert_near(&buses[0], &delayed(&input, latency), 1e-5, &what);
+                }
+                latencies.push(host.latency_frames());
+            }
+            assert_eq!(latencies[0], latencies[4], "{format:?}: {latencies:?}");
+            assert!(
+                latencies[1] > latencies[0],
+                "{format:?}: the latency is one in host frames"
+            );
+        },
+    );
+}
+
+/// Guards against the tail of the last take at the start of the next one.
+#[test]
+fn a_reset_in_mid_stream_leaks_nothing_old() {
+    in_both_hosts(
+        "a_reset_in_mid_stream_leaks_nothing_old",
+        |format, bundles| {
+            let mut host = format.load(&bundles.path(format));
+            for pace in [Pace::Offline, Pace::Freewheel, Pace::Live] {
+                host.activate(Setup { pace, ..SETUP });
+                let latency = host.latency_frames();
+                // Ends within a hop, before the first output, just after it, and far into the stream.
+                for frames in [100, latency - 1, latency + 1, 3 * latency + 77] {
+                    let _ = host.process(&noise(frames, 3), &[512]);
+                    host.reset();
+                    let what = format!("{format:?}, {pace:?}, reset after {frames}");
+                    let silence = Planar::zeros(2, 2 * latency);
+                    for bus in host.process(&silence, &[512]) {
+                        assert_near(&bus, &silence, 0.0, &what);
+                    }
+                    host.reset();
+                    assert_echoes(host.as_mut(), &noise(2 * latency, 4), &[512], &what);
+                    host.reset();
+                }
+            }
+        },
+    );
+}
+
+/// Guards against instances that share more than the engine: one's audio in the other's stems.
+#[test]
+fn two_instances_do_not_hear_each_other() {
+    in_both_hosts("two_instances_do_not_hear_each_other", |format, bundles| {
+        let mut hosts = [(); 2].map(|()| format.load(&bundles.path(format)));
+        for host in &mut hosts {
+            host.activate(SETUP);
+        }
+        let inputs = [5, 6].map(|seed| noise(20_000, seed));
+        std::iter::zip(&mut hosts, &inputs).for_each(|(host, input)| {
+            assert_echoes(host.as_mut(), input, &[300], &format!("{format:?}"));
+        });
+    });
+}
