@@ -1,6 +1,10 @@
-//! Finds the model to build in.
+//! Finds the model to build in, and tells this crate's tests where libtorch lies at run time.
 
 fn main() {
+    println!("cargo:rerun-if-env-changed=LIBTORCH");
+    if let Ok(libtorch) = std::env::var("LIBTORCH") {
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
+    }
     // The whole folder: a path that does not exist yet would make every build a new one.
     println!("cargo:rerun-if-changed=.");
     println!("cargo:rustc-check-cfg=cfg(built_in_model)");
