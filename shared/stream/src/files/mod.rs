@@ -21,4 +21,5 @@ pub use clip::{Clip, read_clip, to_stereo};
 pub use encoding::Encoding;
 pub use error::FileError;
 pub use read::{Damage, FileReader};
+pub use temporary::remove_unfinished;
 pub use write::{FileWriter, Written};

@@ -1,9 +1,28 @@
 //! A file that gets its final name only when it is complete.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    // A set of paths is sound whatever happened to the thread that held it.
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the temporary files of every [`FileWriter`](super::FileWriter) of this process: for a
+/// program that is about to exit without dropping them. Writers that are still in use fail later,
+/// when they would give their file its name.
+pub fn remove_unfinished() {
+    for path in std::mem::take(&mut *unfinished()) {
+        // Nobody is left to hear about a failure here.
+        let _ = fs::remove_file(path);
+    }
+}
 
 /// A file under a temporary name beside its target; dropped unfinished, it is removed.
 pub(super) struct TemporaryFile {
@@ -26,6 +45,7 @@ impl TemporaryFile {
         name.push(format!(".{}-{count}.tmp", std::process::id()));
         let path = target.with_file_name(name);
         let file = File::create(&path)?;
+        unfinished().insert(path.clone());
         Ok(Self {
             file,
             path,
@@ -49,6 +69,7 @@ impl TemporaryFile {
         self.file.sync_all()?;
         fs::rename(&self.path, &self.target)?;
         self.renamed = true;
+        unfinished().remove(&self.path);
         // The new name outlives a power cut once its folder is synced. Not every file system can
         // do that, and the file is complete either way.
         let folder = self
@@ -65,6 +86,7 @@ impl TemporaryFile {
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if !self.renamed {
+            unfinished().remove(&self.path);
             // Nobody is left to hear about a failure here.
             let _ = fs::remove_file(&self.path);
         }
