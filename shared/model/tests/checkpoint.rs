@@ -7,7 +7,12 @@ use bunri_model::{Demucs, DemucsConfig, Provenance, Storage};
 use tch::Device;
 
 fn tiny() -> Checkpoint {
-    let config = DemucsConfig { channels: 4, depth: 2, segment_frames: 500, ..DemucsConfig::v2(4) };
+    let config = DemucsConfig {
+        channels: 4,
+        depth: 2,
+        segment_frames: 500,
+        ..DemucsConfig::v2(4)
+    };
     Checkpoint {
         model: Demucs::untrained(config, 7, Device::Cpu).unwrap(),
         provenance: Provenance {
@@ -21,7 +26,9 @@ fn tiny() -> Checkpoint {
 }
 
 fn error_of(bytes: &[u8]) -> CheckpointError {
-    Checkpoint::from_bytes(bytes, Device::Cpu).map(|_| ()).unwrap_err()
+    Checkpoint::from_bytes(bytes, Device::Cpu)
+        .map(|_| ())
+        .unwrap_err()
 }
 
 #[test]
@@ -35,7 +42,11 @@ fn what_is_saved_comes_back() {
     assert_eq!(loaded.provenance, saved.provenance);
     assert_eq!(loaded.licence, saved.licence);
     for (name, tensor) in saved.model.parameters() {
-        assert_eq!(float_values(tensor), float_values(&loaded.model.parameters()[name]), "{name}");
+        assert_eq!(
+            float_values(tensor),
+            float_values(&loaded.model.parameters()[name]),
+            "{name}"
+        );
     }
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "a temporary file was left behind");
@@ -44,14 +55,23 @@ fn what_is_saved_comes_back() {
 #[test]
 fn half_precision_is_half_the_size_and_close() {
     let exact = tiny();
-    let (full, half) = (exact.to_bytes(Storage::F32).unwrap(), exact.to_bytes(Storage::F16).unwrap());
+    let (full, half) = (
+        exact.to_bytes(Storage::F32).unwrap(),
+        exact.to_bytes(Storage::F16).unwrap(),
+    );
     assert!(half.len() < full.len() * 6 / 10);
     let loaded = Checkpoint::from_bytes(&half, Device::Cpu).unwrap();
     for (name, tensor) in exact.model.parameters() {
         let values = float_values(tensor);
-        for (a, b) in values.iter().zip(float_values(&loaded.model.parameters()[name])) {
+        for (a, b) in values
+            .iter()
+            .zip(float_values(&loaded.model.parameters()[name]))
+        {
             // f16: 11 significant bits, subnormals below 6e-5.
-            assert!((a - b).abs() <= a.abs() / 2048.0 + 3e-8, "{name}: {a} became {b}");
+            assert!(
+                (a - b).abs() <= a.abs() / 2048.0 + 3e-8,
+                "{name}: {a} became {b}"
+            );
         }
     }
 }
@@ -77,7 +97,10 @@ fn names_equal_the_reference_packages() {
 #[test]
 fn every_truncation_is_an_error() {
     let bytes = tiny().to_bytes(Storage::F32).unwrap();
-    for kept in (0..bytes.len()).step_by(97).chain([1, 7, 8, 9, bytes.len() - 1]) {
+    for kept in (0..bytes.len())
+        .step_by(97)
+        .chain([1, 7, 8, 9, bytes.len() - 1])
+    {
         let error = error_of(&bytes[..kept]);
         if kept > 8 {
             let missing = (bytes.len() - kept) as u64;
@@ -88,7 +111,10 @@ fn every_truncation_is_an_error() {
         }
     }
     let cut = error_of(&bytes[..bytes.len() - 1000]).to_string();
-    assert!(cut.contains("1000 bytes short") && cut.contains("fetch it again"), "{cut}");
+    assert!(
+        cut.contains("1000 bytes short") && cut.contains("fetch it again"),
+        "{cut}"
+    );
 }
 
 #[test]
@@ -96,7 +122,11 @@ fn absurd_sizes_are_refused_before_anything_is_allocated() {
     let bytes = tiny().to_bytes(Storage::F32).unwrap();
     let mut huge_header = bytes.clone();
     huge_header[..8].copy_from_slice(&(1u64 << 60).to_le_bytes());
-    assert!(error_of(&huge_header).to_string().contains("claims 1152921504606846976 bytes"));
+    assert!(
+        error_of(&huge_header)
+            .to_string()
+            .contains("claims 1152921504606846976 bytes")
+    );
 
     let text = |from: &str, to: &str| {
         let header_bytes = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -110,11 +140,17 @@ fn absurd_sizes_are_refused_before_anything_is_allocated() {
     };
     let config = text("\\\"channels\\\":4", "\\\"channels\\\":400000000000");
     assert!(matches!(config, CheckpointError::Parameters(_)), "{config}");
-    assert!(config.to_string().contains("channels = 400000000000"), "{config}");
+    assert!(
+        config.to_string().contains("channels = 400000000000"),
+        "{config}"
+    );
     let wider = text("\\\"channels\\\":4", "\\\"channels\\\":8");
     assert!(wider.to_string().contains("has shape"), "{wider}");
     let shape = text("\"shape\":[16]", "\"shape\":[16000000000000]");
-    assert!(matches!(shape, CheckpointError::NotSafetensors(_)), "{shape}");
+    assert!(
+        matches!(shape, CheckpointError::NotSafetensors(_)),
+        "{shape}"
+    );
     let newer = text("\"bunri.format\":\"1\"", "\"bunri.format\":\"9\"");
     assert!(newer.to_string().contains("update Bunri"), "{newer}");
 }
@@ -122,9 +158,15 @@ fn absurd_sizes_are_refused_before_anything_is_allocated() {
 #[test]
 fn other_files_are_named_for_what_they_are() {
     assert!(matches!(error_of(b""), CheckpointError::NotSafetensors(_)));
-    assert!(matches!(error_of(b"RIFF....WAVEfmt ........"), CheckpointError::NotSafetensors(_)));
+    assert!(matches!(
+        error_of(b"RIFF....WAVEfmt ........"),
+        CheckpointError::NotSafetensors(_)
+    ));
     let missing = Checkpoint::load("no/such/file.safetensors".as_ref(), Device::Cpu).unwrap_err();
-    assert!(missing.to_string().contains("no/such/file.safetensors"), "{missing}");
+    assert!(
+        missing.to_string().contains("no/such/file.safetensors"),
+        "{missing}"
+    );
 }
 
 #[test]

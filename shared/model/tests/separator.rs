@@ -8,11 +8,18 @@ use bunri_stream::conformance::assert_stem_model;
 use tch::Device;
 
 fn weights(config: DemucsConfig) -> Arc<SharedWeights> {
-    Arc::new(SharedWeights::new(Demucs::untrained(config, 3, Device::Cpu).unwrap()))
+    Arc::new(SharedWeights::new(
+        Demucs::untrained(config, 3, Device::Cpu).unwrap(),
+    ))
 }
 
 fn small(resample: bool) -> DemucsConfig {
-    DemucsConfig { depth: 3, resample, segment_frames: 4000, ..DemucsConfig::v2(4) }
+    DemucsConfig {
+        depth: 3,
+        resample,
+        segment_frames: 4000,
+        ..DemucsConfig::v2(4)
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::pool::rms;
+use super::repitch::RepitchConfig;
 
 /// How stems are varied and put together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub struct AugmentConfig {
     /// Remixed stems are first brought to a level drawn evenly from this range of RMS in dBFS:
     /// songs of different sources differ too much in level to be added as they are.
     pub remix_level_dbfs: [f32; 2],
+    /// Pitch and tempo.
+    pub repitch: RepitchConfig,
 }
 
 impl Default for AugmentConfig {
@@ -34,6 +37,7 @@ impl Default for AugmentConfig {
             flip_sign: true,
             scale: [0.25, 1.25],
             remix_level_dbfs: [-30.0, -16.0],
+            repitch: RepitchConfig::default(),
         }
     }
 }
@@ -41,9 +45,21 @@ impl Default for AugmentConfig {
 impl AugmentConfig {
     /// Varies one stem in place.
     pub(super) fn apply(&self, stem: &mut Planar, is_remixed: bool, rng: &mut impl Rng) {
-        let level = if is_remixed { level_gain(stem, self.remix_level_dbfs, rng) } else { 1.0 };
-        let scale = if is_remixed { 1.0 } else { within(self.scale, rng) };
-        let sign = if self.flip_sign && rng.random_bool(0.5) { -1.0 } else { 1.0 };
+        let level = if is_remixed {
+            level_gain(stem, self.remix_level_dbfs, rng)
+        } else {
+            1.0
+        };
+        let scale = if is_remixed {
+            1.0
+        } else {
+            within(self.scale, rng)
+        };
+        let sign = if self.flip_sign && rng.random_bool(0.5) {
+            -1.0
+        } else {
+            1.0
+        };
         for channel in stem.channels_mut() {
             for sample in channel {
                 *sample *= level * scale * sign;
@@ -65,5 +81,9 @@ fn level_gain(stem: &Planar, range_dbfs: [f32; 2], rng: &mut impl Rng) -> f32 {
 }
 
 fn within([low, high]: [f32; 2], rng: &mut impl Rng) -> f32 {
-    if high > low { rng.random_range(low..high) } else { low }
+    if high > low {
+        rng.random_range(low..high)
+    } else {
+        low
+    }
 }

@@ -6,5 +6,6 @@
 
 pub mod augment;
 pub mod pool;
+pub mod repitch;
 pub mod sampler;
 pub mod songs;

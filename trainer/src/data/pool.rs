@@ -52,14 +52,27 @@ impl Track {
                 rms(&audio.slice(i * second, frames)) > 1e-3
             })
             .collect();
-        let channels = audio.channels().map(|c| c.iter().map(quantise).collect()).collect();
-        Self { channels, audible_seconds, rate_hz }
+        let channels = audio
+            .channels()
+            .map(|c| c.iter().map(quantise).collect())
+            .collect();
+        Self {
+            channels,
+            audible_seconds,
+            rate_hz,
+        }
     }
 
     /// Length in frames.
     #[must_use]
     pub fn frames(&self) -> usize {
         self.channels.first().map_or(0, Vec::len)
+    }
+
+    /// Sample rate in Hz.
+    #[must_use]
+    pub fn rate_hz(&self) -> u32 {
+        self.rate_hz
     }
 
     /// A copy of `frames` frames from `start`; what lies beyond the end is silence.
@@ -79,15 +92,24 @@ impl Track {
     #[must_use]
     pub fn is_audible(&self, start: usize, frames: usize) -> bool {
         let second = self.rate_hz as usize;
-        let range = start / second..(start + frames).div_ceil(second).min(self.audible_seconds.len());
-        self.audible_seconds.get(range).is_some_and(|seconds| seconds.iter().any(|&audible| audible))
+        let range = start / second
+            ..(start + frames)
+                .div_ceil(second)
+                .min(self.audible_seconds.len());
+        self.audible_seconds
+            .get(range)
+            .is_some_and(|seconds| seconds.iter().any(|&audible| audible))
     }
 }
 
 /// Root mean square over all samples.
 #[must_use]
 pub fn rms(audio: &Planar) -> f32 {
-    let squares: f64 = audio.channels().flatten().map(|&x| f64::from(x) * f64::from(x)).sum();
+    let squares: f64 = audio
+        .channels()
+        .flatten()
+        .map(|&x| f64::from(x) * f64::from(x))
+        .sum();
     (squares / (audio.channel_count() * audio.frames()).max(1) as f64).sqrt() as f32
 }
 
@@ -131,11 +153,25 @@ impl Pool {
                 progress(&song.name);
                 let tracks = stems
                     .iter()
-                    .map(|stem| song.stem(stem).map(|file| load_track(file, rate_hz)).transpose())
+                    .map(|stem| {
+                        song.stem(stem)
+                            .map(|file| load_track(file, rate_hz))
+                            .transpose()
+                    })
                     .collect::<Result<Vec<_>>>()?;
-                let frames = tracks.iter().flatten().map(Track::frames).max().unwrap_or(0);
+                let frames = tracks
+                    .iter()
+                    .flatten()
+                    .map(Track::frames)
+                    .max()
+                    .unwrap_or(0);
                 ensure!(frames > 0, "song {} holds no audio", song.folder.display());
-                pooled.push(PooledSong { name: song.name, stems: tracks, weight, frames });
+                pooled.push(PooledSong {
+                    name: song.name,
+                    stems: tracks,
+                    weight,
+                    frames,
+                });
             }
         }
         Ok(Self { songs: pooled })
@@ -147,13 +183,28 @@ impl Pool {
 /// # Errors
 /// No song, or a name in the source's lists that does not exist.
 pub fn usable_songs(source: &SongSource, stems: &[String]) -> Result<Vec<Song>> {
-    ensure!(source.weight > 0.0, "{}: weight must be above 0", source.path.display());
-    if let Some(unknown) = source.stems.iter().flatten().find(|stem| !stems.contains(stem)) {
-        bail!("{}: the model has no stem {unknown:?}, only {stems:?}", source.path.display());
+    ensure!(
+        source.weight > 0.0,
+        "{}: weight must be above 0",
+        source.path.display()
+    );
+    if let Some(unknown) = source
+        .stems
+        .iter()
+        .flatten()
+        .find(|stem| !stems.contains(stem))
+    {
+        bail!(
+            "{}: the model has no stem {unknown:?}, only {stems:?}",
+            source.path.display()
+        );
     }
     let mut songs = discover_songs(&source.path, stems)?;
     if let Some(names) = &source.songs {
-        if let Some(missing) = names.iter().find(|name| songs.iter().all(|song| song.name != **name)) {
+        if let Some(missing) = names
+            .iter()
+            .find(|name| songs.iter().all(|song| song.name != **name))
+        {
             bail!("{} has no song {missing:?}", source.path.display());
         }
         songs.retain(|song| names.contains(&song.name));
@@ -171,16 +222,24 @@ pub fn usable_songs(source: &SongSource, stems: &[String]) -> Result<Vec<Song>> 
 /// # Errors
 /// If the file does not decode; with its name.
 pub fn load_stereo(file: &Path, rate_hz: u32) -> Result<Planar> {
-    let Clip { rate_hz: file_rate_hz, audio } =
-        read_clip(file).with_context(|| format!("reading {}", file.display()))?;
+    let Clip {
+        rate_hz: file_rate_hz,
+        audio,
+    } = read_clip(file).with_context(|| format!("reading {}", file.display()))?;
     let audio = to_stereo(audio).map_err(|audio| {
         let channels = audio.channel_count();
-        anyhow::anyhow!("{} has {channels} channels, expected mono or stereo", file.display())
+        anyhow::anyhow!(
+            "{} has {channels} channels, expected mono or stereo",
+            file.display()
+        )
     })?;
-    Ok(if file_rate_hz == rate_hz { audio } else { resample_clip(&audio, file_rate_hz, rate_hz)? })
+    Ok(if file_rate_hz == rate_hz {
+        audio
+    } else {
+        resample_clip(&audio, file_rate_hz, rate_hz)?
+    })
 }
 
 fn load_track(file: &Path, rate_hz: u32) -> Result<Track> {
     Ok(Track::new(&load_stereo(file, rate_hz)?, rate_hz))
 }
-

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 
 use super::augment::AugmentConfig;
 use super::pool::{Pool, PooledSong, Track};
+use super::repitch::Repitch;
 
 /// Makes examples from a pool.
 #[derive(Debug)]
@@ -46,7 +47,14 @@ impl Sampler {
             })
             .collect::<Result<_>>()?;
         let complete_songs = choices(&pool, |song| song.stems.iter().all(Option::is_some));
-        Ok(Self { pool, augment, songs_of_stem, complete_songs, segment_frames, seed })
+        Ok(Self {
+            pool,
+            augment,
+            songs_of_stem,
+            complete_songs,
+            segment_frames,
+            seed,
+        })
     }
 
     /// Example number `index`: one block per stem, each `segment_frames` long. The mixture is
@@ -56,7 +64,9 @@ impl Sampler {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(index);
         match &self.complete_songs {
-            Some(songs) if !rng.random_bool(self.augment.remix) => self.from_one_song(songs, &mut rng),
+            Some(songs) if !rng.random_bool(self.augment.remix) => {
+                self.from_one_song(songs, &mut rng)
+            }
             _ => self.remixed(&mut rng),
         }
     }
@@ -67,11 +77,13 @@ impl Sampler {
         rng: &mut ChaCha8Rng,
     ) -> Vec<Planar> {
         let song = &self.pool.songs[songs[weights.sample(rng)]];
+        // All stems of a song together, or they would no longer be in time and in tune.
+        let repitch = self.augment.repitch.draw(rng);
         let start = rng.random_range(0..=song.frames.saturating_sub(self.segment_frames));
         let tracks = song.stems.iter().flatten();
         tracks
             .map(|track| {
-                let mut stem = track.segment(start, self.segment_frames);
+                let mut stem = self.cut(track, start, repitch);
                 self.augment.apply(&mut stem, false, rng);
                 stem
             })
@@ -108,7 +120,19 @@ impl Sampler {
             }
             start = rng.random_range(0..=last);
         }
-        track.segment(start, self.segment_frames)
+        let repitch = self.augment.repitch.draw(rng);
+        self.cut(track, start, repitch)
+    }
+
+    /// A segment from `start`, at another pitch and tempo if asked.
+    fn cut(&self, track: &Track, start: usize, repitch: Option<Repitch>) -> Planar {
+        let frames = self.segment_frames;
+        let changed = repitch.and_then(|repitch| {
+            let source = track.segment(start, repitch.source_frames(frames));
+            // What the stretcher refuses (a rate below 32 kHz) is used as it is.
+            repitch.apply(&source, track.rate_hz(), frames).ok()
+        });
+        changed.unwrap_or_else(|| track.segment(start, frames))
     }
 }
 
@@ -117,7 +141,9 @@ fn choices(
     pool: &Pool,
     qualifies: impl Fn(&PooledSong) -> bool,
 ) -> Option<(Vec<usize>, WeightedIndex<f64>)> {
-    let songs: Vec<usize> = (0..pool.songs.len()).filter(|&i| qualifies(&pool.songs[i])).collect();
+    let songs: Vec<usize> = (0..pool.songs.len())
+        .filter(|&i| qualifies(&pool.songs[i]))
+        .collect();
     let weights = WeightedIndex::new(songs.iter().map(|&i| pool.songs[i].weight)).ok()?;
     Some((songs, weights))
 }

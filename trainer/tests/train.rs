@@ -1,0 +1,161 @@
+//! `trainer train` as a researcher runs it, on a tiny model and a second of noise.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bunri_model::Checkpoint;
+use bunri_model::checkpoint::float_values;
+use bunri_stream::Planar;
+use bunri_stream::files::{Encoding, FileWriter};
+
+const RATE_HZ: u32 = 8_000;
+
+fn write_song(folder: &Path, seed: u32) {
+    fs::create_dir_all(folder).unwrap();
+    for (stem, pitch) in [("drums", 3.0), ("bass", 60.0), ("other", 440.0), ("vocals", 700.0)] {
+        let wave = |frame: usize, offset: f32| {
+            let time = frame as f32 / RATE_HZ as f32;
+            (time * pitch * (1.0 + seed as f32 * 0.1) * std::f32::consts::TAU + offset).sin() * 0.2
+        };
+        let channel = |offset: f32| (0..2 * RATE_HZ as usize).map(|i| wave(i, offset)).collect();
+        let audio = Planar::from_channels(vec![channel(0.0), channel(1.0)]).unwrap();
+        let path = folder.join(stem).with_extension("wav");
+        let mut writer = FileWriter::create(&path, RATE_HZ, 2, Encoding::Wav32Float).unwrap();
+        writer.write(&audio).unwrap();
+        writer.finish().unwrap();
+    }
+}
+
+/// A config for songs in `folder`, with its run in `folder/output`.
+fn write_config(folder: &Path, output: &str, extra: &str) -> std::path::PathBuf {
+    let root = folder.display();
+    let text = format!(
+        r#"
+output = "{root}/{output}"
+seed = 5
+threads = 1
+[card]
+data = "sine waves"
+licence = "CC0-1.0"
+[model]
+channels = 4
+depth = 2
+resample = false
+normalize = true
+sample_rate = {RATE_HZ}
+segment_frames = 2000
+[optimiser]
+steps = 6
+batch = 2
+ema_decay = 0.9
+warmup_steps = 2
+decay_steps = 3
+[augment]
+remix = 0.5
+repitch = {{ probability = 0.0 }}
+[validation]
+every_steps = 3
+save_every_steps = 2
+segments_per_song = 2
+[[data.train]]
+path = "{root}/train"
+[[data.valid]]
+path = "{root}/valid"
+stems = ["drums", "vocals"]
+{extra}
+"#
+    );
+    let path = folder.join(format!("{output}.toml"));
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn songs() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write_song(&folder.path().join("train/one"), 1);
+    write_song(&folder.path().join("train/two"), 2);
+    write_song(&folder.path().join("valid/three"), 3);
+    folder
+}
+
+fn train(config: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
+    command.arg("train").arg("--config").arg(config).args(arguments);
+    command.output().unwrap()
+}
+
+fn assert_ok(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Guards against anything that a resumed run forgets: moments, averages, step, data order.
+#[test]
+fn resuming_equals_never_having_stopped() {
+    let folder = songs();
+    let whole = write_config(folder.path(), "whole", "");
+    let parts = write_config(folder.path(), "parts", "");
+    assert_ok(&train(&whole, &[]));
+    assert_ok(&train(&parts, &["--stop-after", "2"]));
+    assert_ok(&train(&parts, &["--stop-after", "5"]));
+    assert_ok(&train(&parts, &[]));
+    let load = |run: &str| {
+        let path = folder.path().join(run).join("last.safetensors");
+        Checkpoint::load(&path, tch::Device::Cpu).unwrap()
+    };
+    let (whole, parts) = (load("whole"), load("parts"));
+    assert_eq!(whole.provenance.steps, 6);
+    for (name, tensor) in whole.model.parameters() {
+        let resumed = float_values(&parts.model.parameters()[name]);
+        assert_eq!(float_values(tensor), resumed, "{name} differs after resuming");
+    }
+}
+
+#[test]
+fn a_run_leaves_a_log_a_card_and_lower_loss_is_marked_best() {
+    let folder = songs();
+    assert_ok(&train(&write_config(folder.path(), "run", ""), &[]));
+    let run = folder.path().join("run");
+    let log = fs::read_to_string(run.join("log.jsonl")).unwrap();
+    let events: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let validations: Vec<_> = events.iter().filter(|e| e["event"] == "validation").collect();
+    assert_eq!(validations.len(), 2, "steps 3 and 6: {log}");
+    let scored: Vec<_> =
+        validations[0]["scores"]["nsdr_db"]["three"].as_object().unwrap().keys().collect();
+    assert_eq!(scored, ["drums", "vocals"], "only the source's stems are scored");
+    let best = Checkpoint::load(&run.join("best.safetensors"), tch::Device::Cpu).unwrap();
+    let lowest = validations.iter().map(|v| v["scores"]["l1"].as_f64().unwrap()).fold(f64::MAX, f64::min);
+    assert_eq!(best.provenance.metrics["valid_l1"], lowest);
+    assert_eq!(best.licence, "CC0-1.0");
+}
+
+#[test]
+fn what_is_wrong_with_a_config_is_said() {
+    let folder = songs();
+    let says = |output: &Output, expected: &str| {
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && text.contains(expected), "{text}");
+    };
+    let unknown = write_config(folder.path(), "unknown", "[[data.train]]\npath = \"x\"\nstem = [\"a\"]");
+    says(&train(&unknown, &[]), "unknown field `stem`");
+    let missing = write_config(folder.path(), "missing", "[[data.train]]\npath = \"no/such/folder\"");
+    says(&train(&missing, &[]), "no/such/folder");
+    let name = format!("[[data.train]]\npath = \"{}/train\"\nsongs = [\"four\"]", folder.path().display());
+    says(&train(&write_config(folder.path(), "name", &name), &[]), "no song \"four\"");
+    says(&train(Path::new("no/config.toml"), &[]), "no/config.toml");
+}
+
+#[test]
+fn a_damaged_state_is_refused_and_kept() {
+    let folder = songs();
+    let config = write_config(folder.path(), "run", "");
+    assert_ok(&train(&config, &["--stop-after", "2"]));
+    let state = folder.path().join("run/state.safetensors");
+    let bytes = fs::read(&state).unwrap();
+    fs::write(&state, &bytes[..bytes.len() / 2]).unwrap();
+    let output = train(&config, &[]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.contains("state.safetensors"), "{text}");
+    assert_eq!(fs::read(&state).unwrap().len(), bytes.len() / 2);
+}
