@@ -1,14 +1,22 @@
 //! The plugin as nice-plug sees it: buses, parameters and the lifecycle.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use bunri_stream::engine::{Engine, EngineModel, ModelSource, OpenOptions};
 use nice_plug::prelude::*;
 
+use crate::exchange::{Counts, HostSetup, STEMS};
+use crate::link::{AudioLink, Controls};
 use crate::params::BunriParams;
+use crate::separation::{Condition, Separation};
 
-/// Main bus and four stem buses.
-pub const OUTPUT_PORTS: usize = 5;
+/// Main bus and stem buses.
+pub const OUTPUT_PORTS: usize = 1 + STEMS;
+
+/// Names a checkpoint to use in place of the engine's own model.
+pub const MODEL_VARIABLE: &str = "BUNRI_MODEL";
 
 const STEREO: NonZeroU32 = new_nonzero_u32(2);
 
@@ -16,6 +24,17 @@ const STEREO: NonZeroU32 = new_nonzero_u32(2);
 #[derive(Default)]
 pub struct BunriPlugin {
     params: Arc<BunriParams>,
+    /// Main thread's half, while active.
+    separation: Option<Separation>,
+    /// Audio thread's half, while active.
+    link: Option<AudioLink>,
+}
+
+impl BunriPlugin {
+    /// Whether stems are made, and if not, why; `None` while inactive.
+    pub fn condition(&mut self) -> Option<&Condition> {
+        self.separation.as_mut().map(Separation::condition)
+    }
 }
 
 impl Plugin for BunriPlugin {
@@ -47,14 +66,125 @@ impl Plugin for BunriPlugin {
         self.params.clone()
     }
 
+    /// Main thread. Opens the engine and the model: nothing before this does, so that a scan stays
+    /// cheap. Never fails: without a model the audio passes dry.
+    fn activate(
+        &mut self,
+        _audio_io_layout: &AudioIOLayout,
+        buffers: &BufferConfig,
+        context: &mut impl ActivateContext<Self>,
+    ) -> bool {
+        self.deactivate();
+        let host = HostSetup {
+            rate_hz: buffers.sample_rate.round() as u32,
+            max_block_frames: buffers.max_buffer_size as usize,
+            offline: buffers.process_mode == ProcessMode::Offline,
+        };
+        let (mut separation, link) = Separation::start(host, open_model);
+        context.set_latency_samples(separation.latency_frames() as u32);
+        self.separation = Some(separation);
+        self.link = Some(link);
+        true
+    }
+
+    /// Main thread. Ends the worker.
+    fn deactivate(&mut self) {
+        self.link = None;
+        if let Some(mut separation) = self.separation.take() {
+            let counts = separation.counts();
+            if counts != Counts::default() {
+                tell(&describe(counts));
+            }
+            if let Condition::Dry { reason } = separation.condition() {
+                tell(&format!("audio passed dry: {reason}"));
+            }
+        }
+    }
+
+    /// Real-time safe.
+    fn reset(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.reset();
+        }
+    }
+
+    /// Real-time safe, except for waits that harm nobody (see [`AudioLink::process`]).
     fn process(
         &mut self,
-        _main: &mut Buffer,
-        _aux: &mut AuxiliaryBuffers,
+        main: &mut Buffer,
+        aux: &mut AuxiliaryBuffers,
         _context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
-        ProcessStatus::Normal
+        let Some(link) = &mut self.link else {
+            return ProcessStatus::Error("processed before activation");
+        };
+        let [left, right] = main.as_slice() else {
+            return ProcessStatus::Error("the main bus is not stereo");
+        };
+        let [drums, bass, other, vocals] = &mut *aux.outputs else {
+            return ProcessStatus::Error("not every stem has a bus");
+        };
+        let [
+            [drums_left, drums_right],
+            [bass_left, bass_right],
+            [other_left, other_right],
+            [vocals_left, vocals_right],
+        ] = [
+            drums.as_slice(),
+            bass.as_slice(),
+            other.as_slice(),
+            vocals.as_slice(),
+        ]
+        else {
+            return ProcessStatus::Error("a stem's bus is not stereo");
+        };
+        let controls = Controls {
+            stem_gains: self.params.stem_gains(),
+            bypass: self.params.bypass.value(),
+        };
+        link.process(
+            [left, right],
+            [
+                [drums_left, drums_right],
+                [bass_left, bass_right],
+                [other_left, other_right],
+                [vocals_left, vocals_right],
+            ],
+            controls,
+        );
+        // Silence that goes in does not come out before the latency has passed.
+        ProcessStatus::KeepAlive
     }
+}
+
+/// Tells the user something: on standard error, the only place there is without an editor. Main
+/// thread.
+fn tell(message: &str) {
+    eprintln!("Bunri: {message}");
+}
+
+/// Sums up an activation that did not go well.
+fn describe(counts: Counts) -> String {
+    let Counts {
+        dropouts,
+        late_frames,
+        overruns,
+    } = counts;
+    format!(
+        "the model was too slow for this machine: {dropouts} dropouts, {late_frames} frames of \
+         silence in them, and {overruns} blocks of input lost"
+    )
+}
+
+/// The engine's own model, or the one that [`MODEL_VARIABLE`] names. Worker thread; blocks.
+fn open_model() -> Result<EngineModel, String> {
+    let source = match std::env::var_os(MODEL_VARIABLE) {
+        Some(path) if !path.is_empty() => ModelSource::File(PathBuf::from(path)),
+        _ => ModelSource::Default,
+    };
+    Engine::global()
+        .and_then(|engine| engine.open(&source, &OpenOptions::default()))
+        .map_err(|error| error.to_string())
 }
 
 impl ClapPlugin for BunriPlugin {

@@ -1,0 +1,155 @@
+//! How far the host runs ahead of real time, and so how long the audio thread may wait for free.
+
+use std::time::{Duration, Instant};
+
+use crate::exchange::HostSetup;
+
+/// Longest wait for the worker. One that takes longer will not answer at all.
+pub const MAX_WAIT: Duration = Duration::from_secs(20);
+
+/// A host with a longer lead than this, in seconds, is not filling a sound card's buffer.
+const FREEWHEELING_SECONDS: f64 = 0.1;
+/// A shorter lead is enough if it is so much of the time the worker has for its answer. A host
+/// that really plays in such bursts leaves the worker none, and only waiting can help.
+const FREEWHEELING_PART_OF_LAG: f64 = 0.75;
+/// Fewer blocks than this are never a lead: sound cards hold two or three.
+const FREEWHEELING_BLOCKS: usize = 4;
+
+/// Compares the audio that the host has asked for with the time it has taken to do so.
+///
+/// Some hosts render offline and say they play (Ardour 7.3's export is one). They are recognised
+/// by their lead: audio consumed minus time passed. Lag is forgotten, so that a host that played
+/// live, or paused, for an hour is recognised as soon as it begins to render.
+#[derive(Debug)]
+pub struct HostClock {
+    host: HostSetup,
+    /// A lead of so many seconds and [`FREEWHEELING_BLOCKS`] tells that the host freewheels.
+    freewheeling_seconds: f64,
+    block_started: Option<Instant>,
+    /// Frames of the block that began then.
+    block_frames: usize,
+    /// Time that the audio thread has waited in this block.
+    waited: Duration,
+    /// Seconds of audio given to the host before they were due.
+    lead_seconds: f64,
+    /// The same with the waiting not counted against the host: what it would lead by if the worker
+    /// answered at once.
+    own_lead_seconds: f64,
+}
+
+impl HostClock {
+    /// Starts with the first block. `lag_frames` is the time that the worker has for its answer.
+    #[must_use]
+    pub fn new(host: HostSetup, lag_frames: usize) -> Self {
+        let freewheeling_seconds =
+            FREEWHEELING_SECONDS.min(FREEWHEELING_PART_OF_LAG * host.seconds(lag_frames));
+        Self {
+            host,
+            freewheeling_seconds,
+            block_started: None,
+            block_frames: 0,
+            waited: Duration::ZERO,
+            lead_seconds: 0.0,
+            own_lead_seconds: 0.0,
+        }
+    }
+
+    /// Notes that a block begins. Real-time safe (reading the clock is no system call).
+    pub fn block_begins(&mut self, now: Instant, frames: usize) {
+        if let Some(started) = self.block_started {
+            let passed = now.saturating_duration_since(started);
+            let audio_seconds = self.host.seconds(self.block_frames);
+            self.lead_seconds = (self.lead_seconds + audio_seconds - passed.as_secs_f64()).max(0.0);
+            let own = passed.saturating_sub(self.waited).as_secs_f64();
+            self.own_lead_seconds = (self.own_lead_seconds + audio_seconds - own).max(0.0);
+        }
+        self.block_started = Some(now);
+        self.block_frames = frames;
+        self.waited = Duration::ZERO;
+    }
+
+    /// How long the audio thread may wait now without anybody hearing it.
+    ///
+    /// Offline, and for hosts that freewheel: [`MAX_WAIT`]. For all others no longer than their
+    /// lead, which is zero or a few blocks that a sound card already holds.
+    #[must_use]
+    pub fn free_wait(&self) -> Duration {
+        let blocks_seconds = self.host.seconds(FREEWHEELING_BLOCKS * self.block_frames);
+        if self.host.offline
+            || self.own_lead_seconds > self.freewheeling_seconds.max(blocks_seconds)
+        {
+            MAX_WAIT
+        } else {
+            let lead = Duration::try_from_secs_f64(self.lead_seconds).unwrap_or(MAX_WAIT);
+            lead.saturating_sub(self.waited)
+        }
+    }
+
+    /// Notes a wait.
+    pub fn has_waited(&mut self, time: Duration) {
+        self.waited += time;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: HostSetup = HostSetup {
+        rate_hz: 48_000,
+        max_block_frames: 480,
+        offline: false,
+    };
+
+    /// Sends blocks of 10 ms at the given times (in ms) and returns the last free wait.
+    fn free_wait_after(
+        clock: &mut HostClock,
+        start: Instant,
+        times_ms: impl Iterator<Item = u64>,
+    ) -> Duration {
+        for time_ms in times_ms {
+            clock.block_begins(start + Duration::from_millis(time_ms), 480);
+        }
+        clock.free_wait()
+    }
+
+    /// Guards against blocking the audio thread of a host that really plays.
+    #[test]
+    fn a_live_host_is_never_waited_for_longer_than_it_leads() {
+        let start = Instant::now();
+        let mut clock = HostClock::new(HOST, 48_000);
+        let steady = free_wait_after(&mut clock, start, (0..500).map(|block| block * 10));
+        assert_eq!(steady, Duration::ZERO);
+        // A sound card that had three blocks filled before it started.
+        let mut clock = HostClock::new(HOST, 48_000);
+        let times = [0, 0, 0]
+            .into_iter()
+            .chain((1..500).map(|block| block * 10));
+        let filled = free_wait_after(&mut clock, start, times);
+        assert!(filled <= Duration::from_millis(21), "{filled:?}");
+        // Late and early in turn, as under load: no lead may pile up.
+        let mut clock = HostClock::new(HOST, 48_000);
+        let uneven = (0..500).map(|block| block * 10 + if block % 2 == 0 { 6 } else { 0 });
+        let uneven = free_wait_after(&mut clock, start, uneven);
+        assert!(uneven <= Duration::from_millis(7), "{uneven:?}");
+    }
+
+    /// Guards against lost hops in the export of a host that claims to play, also after an hour of
+    /// playing with pauses, and also when the model is slower than real time.
+    #[test]
+    fn a_freewheeling_host_is_recognised() {
+        let start = Instant::now();
+        let mut clock = HostClock::new(HOST, 48_000);
+        free_wait_after(&mut clock, start, (0..100).map(|block| block * 10));
+        let after_pause = 3_600_000;
+        let fast = (0..50).map(|block| after_pause + block / 10);
+        assert_eq!(free_wait_after(&mut clock, start, fast), MAX_WAIT);
+        let mut now = start + Duration::from_millis(after_pause + 5);
+        for _ in 0..100 {
+            now += Duration::from_millis(30);
+            clock.has_waited(Duration::from_millis(30));
+            clock.block_begins(now, 480);
+            assert_eq!(clock.free_wait(), MAX_WAIT);
+        }
+    }
+}

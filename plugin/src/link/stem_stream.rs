@@ -1,0 +1,200 @@
+//! The audio thread's end of the two rings: input goes out, stems come in, each at its place.
+
+use std::sync::Arc;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use ringbuf::traits::{Consumer, Producer};
+use ringbuf::{HeapCons, HeapProd};
+
+use super::host_clock::{HostClock, MAX_WAIT};
+use crate::exchange::{CHANNELS, HostSetup, InputFrame, STEMS, Shared, StemFrame, Timing};
+
+/// Pause between two looks at the ring while waiting.
+const WAIT_STEP: Duration = Duration::from_micros(200);
+
+/// What connects an audio thread to its worker.
+pub(crate) struct Connection {
+    pub(crate) input: HeapProd<InputFrame>,
+    pub(crate) stems: HeapCons<StemFrame>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) timing: Timing,
+    /// The worker's thread, to be woken when the audio thread waits for it.
+    pub(crate) worker: Thread,
+}
+
+/// Sends input frames to the worker and plays what comes back, `lag_frames` later.
+///
+/// A frame of stems is played at its own place or not at all: where the worker is late there is
+/// silence, and what comes too late is skipped.
+pub(crate) struct StemStream {
+    connection: Connection,
+    clock: HostClock,
+    epoch: u32,
+    /// Frames the host has played in this epoch, before the present block.
+    played_frames: u64,
+    /// Frames of this epoch that were taken out of the ring.
+    received_frames: u64,
+    /// Whether the latest frame played was silence for want of stems.
+    late: bool,
+    outgoing: Vec<InputFrame>,
+    incoming: Vec<StemFrame>,
+}
+
+impl StemStream {
+    pub(crate) fn new(connection: Connection, host: HostSetup) -> Self {
+        let frames = host.max_block_frames.max(1);
+        Self {
+            clock: HostClock::new(host, connection.timing.lag_frames()),
+            connection,
+            epoch: 0,
+            played_frames: 0,
+            received_frames: 0,
+            late: false,
+            outgoing: vec![InputFrame::default(); frames],
+            incoming: vec![StemFrame::default(); frames],
+        }
+    }
+
+    /// Begins a new past: nothing played so far will be heard. Real-time safe.
+    pub(crate) fn reset(&mut self) {
+        let Self {
+            connection,
+            clock: _,
+            epoch,
+            played_frames,
+            received_frames,
+            late,
+            ..
+        } = self;
+        *epoch = epoch.wrapping_add(1);
+        connection.shared.set_epoch(*epoch);
+        *played_frames = 0;
+        *received_frames = 0;
+        *late = false;
+    }
+
+    /// Whether no more stems will come.
+    pub(crate) fn failed(&self) -> bool {
+        self.connection.shared.failed()
+    }
+
+    /// Sends one block of input and overwrites `stems`, of the same length, at most
+    /// `max_block_frames`.
+    ///
+    /// Real-time safe, except where [`HostClock::free_wait`] says that waiting harms nobody.
+    pub(crate) fn process(
+        &mut self,
+        input: [&[f32]; CHANNELS],
+        stems: &mut [[[f32; CHANNELS]; STEMS]],
+    ) {
+        self.clock.block_begins(Instant::now(), stems.len());
+        if !self.send(input) {
+            // The worker is more than a second behind. What it has is of no use any more.
+            self.connection.shared.count_overrun();
+            self.reset();
+            stems.fill(Default::default());
+            return;
+        }
+        let lag_frames = self.connection.timing.lag_frames() as u64;
+        let block_start = self.played_frames;
+        self.played_frames += stems.len() as u64;
+        let silent_frames = lag_frames
+            .saturating_sub(block_start)
+            .min(stems.len() as u64) as usize;
+        let (silent, wanted) = stems.split_at_mut(silent_frames);
+        silent.fill(Default::default());
+        if wanted.is_empty() {
+            return;
+        }
+        let first_wanted = block_start + silent_frames as u64 - lag_frames;
+        let got_frames = self.receive_or_wait(first_wanted, wanted);
+        let (_, missing) = wanted.split_at_mut(got_frames);
+        if !missing.is_empty() && !self.failed() {
+            let first = !self.late || got_frames > 0;
+            self.connection.shared.count_late(missing.len(), first);
+        }
+        self.late = !missing.is_empty();
+        missing.fill(Default::default());
+    }
+
+    /// Puts the block into the ring; `false` if there is no room for all of it.
+    fn send(&mut self, input: [&[f32]; CHANNELS]) -> bool {
+        let epoch = self.epoch;
+        // A single NaN would live on in the state of a recurrent model until the next reset.
+        let finite = |sample: f32| if sample.is_finite() { sample } else { 0.0 };
+        let [left, right] = input;
+        let mut frames = 0;
+        for ((frame, &left), &right) in self.outgoing.iter_mut().zip(left).zip(right) {
+            *frame = InputFrame {
+                epoch,
+                samples: [finite(left), finite(right)],
+            };
+            frames += 1;
+        }
+        let outgoing = self.outgoing.get(..frames).unwrap_or_default();
+        self.connection.input.push_slice(outgoing) == frames
+    }
+
+    /// Fills `wanted` from its beginning with the frames from `first_wanted` on; returns how many
+    /// there were, after waiting for them as long as that is free.
+    fn receive_or_wait(
+        &mut self,
+        first_wanted: u64,
+        wanted: &mut [[[f32; CHANNELS]; STEMS]],
+    ) -> usize {
+        let mut got_frames = self.receive(first_wanted, wanted);
+        let free_wait = self.clock.free_wait();
+        if got_frames == wanted.len() || free_wait.is_zero() {
+            return got_frames;
+        }
+        let began = Instant::now();
+        while got_frames < wanted.len() && !self.failed() {
+            if began.elapsed() > free_wait {
+                if free_wait == MAX_WAIT {
+                    // Offline, with a worker that does not answer: say so, and stop waiting for
+                    // ever once per block.
+                    self.connection.shared.fail();
+                }
+                break;
+            }
+            // System calls on the audio thread, in the one case where they harm nobody.
+            self.connection.worker.unpark();
+            thread::sleep(WAIT_STEP);
+            let (_, rest) = wanted.split_at_mut(got_frames);
+            got_frames += self.receive(first_wanted + got_frames as u64, rest);
+        }
+        self.clock.has_waited(began.elapsed());
+        got_frames
+    }
+
+    /// Fills `wanted` with what is there of the frames from `first_wanted` on. Drops frames of
+    /// other epochs and frames that come too late.
+    fn receive(&mut self, first_wanted: u64, wanted: &mut [[[f32; CHANNELS]; STEMS]]) -> usize {
+        let mut got_frames = 0;
+        loop {
+            let too_late = first_wanted.saturating_sub(self.received_frames);
+            let open = too_late + (wanted.len() - got_frames) as u64;
+            let at_once = (self.incoming.len() as u64).min(open) as usize;
+            let Some(incoming) = self.incoming.get_mut(..at_once) else {
+                return got_frames;
+            };
+            let popped = self.connection.stems.pop_slice(incoming);
+            if popped == 0 {
+                return got_frames;
+            }
+            for frame in incoming.iter().take(popped) {
+                if frame.epoch != self.epoch {
+                    continue;
+                }
+                if self.received_frames >= first_wanted
+                    && let Some(place) = wanted.get_mut(got_frames)
+                {
+                    *place = frame.samples;
+                    got_frames += 1;
+                }
+                self.received_frames += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Models whose stems are known, and a host that plays into a link.
+
+use std::time::{Duration, Instant};
+
+use bunri_plugin::exchange::{HostSetup, STEM_NAMES, STEMS};
+use bunri_plugin::link::{AudioLink, Controls};
+use bunri_plugin::separation::Separation;
+use bunri_stream::{ModelSpec, Planar, SeparateError, StemModel};
+use crossbeam_channel::Receiver;
+use nice_assert_no_alloc::assert_no_alloc;
+
+/// Its stems are these parts of the input, in the order of the buses.
+pub const PARTS: [f32; STEMS] = [0.125, 0.25, 0.5, 0.125];
+
+/// Controls that change nothing.
+pub const NEUTRAL: Controls = Controls {
+    stem_gains: [1.0; STEMS],
+    bypass: false,
+};
+
+/// Makes fixed parts of what it hears; can be stopped, slowed down and broken.
+pub struct FakeModel {
+    spec: ModelSpec,
+    chunks_seen: usize,
+    /// Before its `n`th chunk it waits for a message, or for the sender to go.
+    pub gate: Option<(usize, Receiver<()>)>,
+    /// Time for one chunk.
+    pub compute: Duration,
+    /// From this chunk on it fails.
+    pub fails_from: usize,
+}
+
+impl FakeModel {
+    /// At 48 kHz; stems in another order than the buses.
+    pub fn new(hop_frames: usize) -> Self {
+        let stems = STEM_NAMES
+            .iter()
+            .rev()
+            .map(|name| name.to_string())
+            .collect();
+        Self {
+            spec: ModelSpec {
+                rate_hz: 48_000,
+                channels: 2,
+                stems,
+                chunk_frames: hop_frames,
+                hop_frames,
+                lookahead_frames: 0,
+                crossfade_frames: 0,
+            },
+            chunks_seen: 0,
+            gate: None,
+            compute: Duration::ZERO,
+            fails_from: usize::MAX,
+        }
+    }
+}
+
+impl StemModel for FakeModel {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError> {
+        if let Some((at, gate)) = &self.gate
+            && *at == self.chunks_seen
+        {
+            let _ = gate.recv();
+        }
+        self.chunks_seen += 1;
+        std::thread::sleep(self.compute);
+        if self.chunks_seen > self.fails_from {
+            return Err(SeparateError::Model("the lights went out".into()));
+        }
+        for (stem, part) in stems.iter_mut().zip(PARTS.iter().rev()) {
+            for (to, from) in stem.channels_mut().zip(chunk.channels()) {
+                to.iter_mut()
+                    .zip(from)
+                    .for_each(|(to, from)| *to = part * from);
+            }
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self) {}
+}
+
+/// What came out of the five buses, left channels; the right ones are their negatives.
+#[derive(Default)]
+pub struct Played {
+    pub main: Vec<f32>,
+    pub stems: [Vec<f32>; STEMS],
+}
+
+/// Starts a separation by `model`.
+pub fn start(host: HostSetup, model: FakeModel) -> (Separation, AudioLink) {
+    Separation::start(host, move || Ok(model))
+}
+
+/// Plays one block, its negative on the right, with no allocation allowed.
+pub fn play_block(link: &mut AudioLink, input: &[f32], controls: Controls, played: &mut Played) {
+    let mut left = input.to_vec();
+    let mut right: Vec<f32> = input.iter().map(|sample| -sample).collect();
+    // Stale data, as hosts leave in their buffers.
+    let mut stems = [(); STEMS].map(|()| [(); 2].map(|()| vec![0.7_f32; input.len()]));
+    let buses = stems
+        .each_mut()
+        .map(|bus| bus.each_mut().map(Vec::as_mut_slice));
+    assert_no_alloc(|| link.process([&mut left, &mut right], buses, controls));
+    for [left, right] in stems
+        .iter()
+        .map(|[left, right]| [left, right])
+        .chain([[&left, &right]])
+    {
+        assert!(left.iter().zip(right).all(|(left, right)| *left == -right));
+    }
+    played.main.extend(&left);
+    for (played, [left, _]) in played.stems.iter_mut().zip(&stems) {
+        played.extend(left);
+    }
+}
+
+/// Plays `input` in blocks as fast as it goes.
+pub fn play(link: &mut AudioLink, input: &[f32], block_frames: usize, played: &mut Played) {
+    for block in input.chunks(block_frames) {
+        play_block(link, block, NEUTRAL, played);
+    }
+}
+
+/// Plays like a sound card: no block before its time.
+pub struct Live {
+    pub rate_hz: u32,
+    pub started: Instant,
+    pub frames: usize,
+}
+
+impl Live {
+    pub fn play(
+        &mut self,
+        link: &mut AudioLink,
+        input: &[f32],
+        block_frames: usize,
+        played: &mut Played,
+    ) {
+        for block in input.chunks(block_frames) {
+            let due = Duration::from_secs_f64(self.frames as f64 / f64::from(self.rate_hz));
+            std::thread::sleep(due.saturating_sub(self.started.elapsed()));
+            self.frames += block.len();
+            play_block(link, block, NEUTRAL, played);
+        }
+    }
+}
+
+/// Noise between -0.5 and 0.5, the same every time, never zero.
+pub fn noise(frames: usize) -> Vec<f32> {
+    let mut state = 0x2545_f491_u32;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 8 | 1) as f32 / (1 << 24) as f32 - 0.5
+    };
+    (0..frames).map(next).collect()
+}
+
+/// `input` as it must come out: `latency_frames` later, cut to the same length.
+pub fn delayed(input: &[f32], latency_frames: usize) -> Vec<f32> {
+    let silence = std::iter::repeat_n(0.0, latency_frames);
+    silence
+        .chain(input.iter().copied())
+        .take(input.len())
+        .collect()
+}
+
+/// Panics at the first frame where two streams differ.
+pub fn assert_same(got: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(got.len(), expected.len(), "{what}: length");
+    for (frame, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let near = (got - expected).abs() <= tolerance;
+        assert!(near, "{what}: frame {frame} is {got}, not {expected}");
+    }
+}
