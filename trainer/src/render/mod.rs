@@ -7,6 +7,7 @@
 //! - [`compose`]: notes and hits, no sound.
 //! - [`instruments`]: soundfont, own synthesizers, drum kits, a singer.
 //! - [`band`]: which instruments a song has, and what they play.
+//! - [`recorded`]: recorded notes, strokes and stems, where given.
 //! - [`mix`]: effects, rooms, levels.
 //! - [`song`]: [`render_song`], the function behind it all.
 //! - [`output`]: folders of stems on disk.
@@ -20,6 +21,7 @@ mod dice;
 mod instruments;
 mod mix;
 mod output;
+mod recorded;
 mod song;
 mod sources;
 

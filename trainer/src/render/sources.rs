@@ -10,8 +10,13 @@ use std::{
 use anyhow::Context as _;
 use rustysynth::SoundFont;
 
+use super::recorded::Recordings;
+
 /// Where Debian's `fluid-soundfont-gm` lies.
 const DEBIAN_FONT: &str = "/usr/share/sounds/sf2/FluidR3_GM.sf2";
+
+/// From here on General MIDI kits are no drum kits: orchestral percussion, sound effects.
+const FIRST_ODD_KIT: i32 = 48;
 
 /// A soundfont in memory.
 #[derive(Clone)]
@@ -30,6 +35,7 @@ pub(crate) struct Font {
 #[derive(Clone, Default)]
 pub struct Sources {
     pub(crate) font: Option<Font>,
+    pub(crate) recordings: Recordings,
 }
 
 impl Sources {
@@ -46,14 +52,17 @@ impl Sources {
     ///
     /// # Errors
     /// If a soundfont that was asked for cannot be read, or a folder does not exist.
-    pub fn discover(soundfont: Option<PathBuf>, _recorded: &[PathBuf]) -> anyhow::Result<Self> {
+    pub fn discover(soundfont: Option<PathBuf>, recorded: &[PathBuf]) -> anyhow::Result<Self> {
         let asked = soundfont.or_else(|| std::env::var_os("BUNRI_SOUNDFONT").map(PathBuf::from));
         let font = match asked {
             Some(path) => Some(load_font(&path)?),
             None if Path::new(DEBIAN_FONT).exists() => Some(load_font(Path::new(DEBIAN_FONT))?),
             None => None,
         };
-        Ok(Self { font })
+        Ok(Self {
+            font,
+            recordings: Recordings::discover(recorded)?,
+        })
     }
 
     /// Whether a soundfont is there.
@@ -72,7 +81,9 @@ fn load_font(path: &Path) -> anyhow::Result<Font> {
     let mut kits: Vec<i32> = font
         .get_presets()
         .iter()
-        .filter(|preset| preset.get_bank_number() == 128)
+        .filter(|preset| {
+            preset.get_bank_number() == 128 && preset.get_patch_number() < FIRST_ODD_KIT
+        })
         .map(|preset| preset.get_patch_number())
         .collect();
     kits.sort_unstable();

@@ -1,21 +1,28 @@
 //! The `other` stem: chords, arpeggios, riffs and instrumental tunes.
 
-use super::{Session, programs};
+use super::{Session, layers, programs};
 use crate::render::{
-    compose::{Accompaniment, Note, TuneStyle, accompany, likely_accompaniment, tune},
+    compose::{Accompaniment, Note, Stem, TuneStyle, accompany, likely_accompaniment, tune},
     dice::Dice,
     instruments::{
         Stereo, soundfont,
         synth::{Patch, Role},
     },
-    mix::{
-        desk::{self, Channel},
-        effects,
-    },
+    mix::{desk::Channel, effects},
 };
 
 /// The `other` stem and its instruments.
 pub(super) fn other(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<String>)> {
+    let layer = layers::recorded(session, Stem::Other)?;
+    if layers::replaces(layer.as_ref()) {
+        return Ok(layers::finish(
+            session,
+            Stem::Other,
+            Vec::new(),
+            Vec::new(),
+            layer,
+        ));
+    }
     let mut dice = session.dice("other");
     let parts = 1 + dice.weighted(&[1.0, 2.5, 2.5, 1.0]);
     let mut channels = Vec::new();
@@ -51,7 +58,7 @@ pub(super) fn other(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<St
         names.push(name);
         channels.push(channel);
     }
-    let mut stem = desk::mix(channels, &session.hall, session.frames);
+    let (mut stem, names) = layers::finish(session, Stem::Other, channels, names, layer);
     // Room for the bass: most mixes cut the lows of everything else.
     if dice.chance(0.7) {
         effects::low_cut(&mut stem, dice.between(40.0, 130.0));
@@ -91,7 +98,19 @@ fn play(
     programs: &[i32],
     role: Role,
 ) -> anyhow::Result<(Stereo, String)> {
-    let font = session.sources.font.as_ref().filter(|_| !dice.chance(0.3));
+    let sources = session.sources;
+    if role != Role::Pad && dice.chance(0.3) && !sources.recordings.guitars.is_empty() {
+        let pack = dice.pick(&sources.recordings.guitars);
+        let mut audio = pack.get()?.play(dice, notes, session.frames);
+        // Straight from the pickups: most guitars go through an amplifier.
+        if dice.chance(0.7) {
+            effects::saturate(&mut audio, dice.between(0.5, 9.0));
+            effects::high_cut(&mut audio, dice.between(3_500.0, 8_000.0));
+        }
+        session.credit(pack.credit());
+        return Ok((audio, format!("recorded {}", pack.name())));
+    }
+    let font = sources.font.as_ref().filter(|_| !dice.chance(0.3));
     if let Some(font) = font {
         let program = *dice.pick(programs);
         let audio = soundfont::play_notes(&font.font, program, notes, session.frames)?;

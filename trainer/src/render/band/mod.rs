@@ -1,6 +1,7 @@
 //! Who plays what: draws the instruments of a song, has them play their parts, mixes each stem.
 
 mod backing;
+mod layers;
 mod programs;
 mod rhythm;
 mod singing;

@@ -12,11 +12,11 @@ pub(super) const LEADS: &[i32] = &[
     75, 80, 81, 82, 84, 87, 104, 105, 110,
 ];
 
-/// Programs that suit a way of playing chords.
+/// Programs that suit a way of playing chords; none that imitates voices, which would be vocals.
 pub(super) fn for_style(style: Accompaniment) -> &'static [i32] {
     match style {
         Accompaniment::Pad => &[
-            16, 18, 19, 20, 44, 48, 49, 50, 51, 61, 62, 88, 89, 90, 91, 92, 93, 94, 95, 4, 5, 21,
+            16, 18, 19, 20, 44, 48, 49, 50, 51, 61, 62, 88, 89, 90, 92, 93, 94, 95, 4, 5, 21,
         ],
         Accompaniment::Comping => &[
             0, 1, 2, 4, 5, 7, 11, 16, 17, 18, 24, 25, 26, 27, 28, 61, 62, 63, 12,

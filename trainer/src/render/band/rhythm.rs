@@ -1,20 +1,28 @@
 //! Drums and bass.
 
-use super::{Session, programs};
+use super::{Session, layers, programs};
 use crate::render::{
-    compose::{Genre, bass_line, drum_part},
+    compose::{Genre, Hit, Note, Stem, bass_line, drum_part},
+    dice::Dice,
     instruments::{
         Stereo, drum_synth, soundfont,
         synth::{Patch, Role},
     },
-    mix::{
-        desk::{self, Channel},
-        effects,
-    },
+    mix::{desk::Channel, effects},
 };
 
 /// The drums stem and its instruments.
 pub(super) fn drums(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<String>)> {
+    let layer = layers::recorded(session, Stem::Drums)?;
+    if layers::replaces(layer.as_ref()) {
+        return Ok(layers::finish(
+            session,
+            Stem::Drums,
+            Vec::new(),
+            Vec::new(),
+            layer,
+        ));
+    }
     let mut dice = session.dice("drums");
     let hits = drum_part(&mut dice, session.form);
     let electronic = match session.form.genre {
@@ -24,27 +32,7 @@ pub(super) fn drums(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<St
         _ => 0.08,
     };
     let mut sound = session.dice("drum kit");
-    let font = session
-        .sources
-        .font
-        .as_ref()
-        .filter(|_| !sound.chance(electronic));
-    let (mut audio, name) = match font {
-        Some(font) if !font.kits.is_empty() => {
-            let kit = *sound.pick(&font.kits);
-            let audio = soundfont::play_hits(&font.font, kit, &hits, session.frames)?;
-            session.credit_font();
-            (audio, format!("soundfont drum kit {kit}"))
-        }
-        _ => {
-            let kit = drum_synth::draw_kit(&mut sound);
-            session.credit_own();
-            (
-                kit.play(&mut sound, &hits, session.frames),
-                "synthesized drum kit".to_owned(),
-            )
-        }
-    };
+    let (mut audio, name) = strike(session, &mut sound, &hits, electronic)?;
     effects::tilt(&mut audio, 900.0, sound.bell(2.0));
     if sound.chance(0.6) {
         effects::compress(
@@ -64,14 +52,27 @@ pub(super) fn drums(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<St
         width: sound.between(0.4, 1.0),
         room_db: sound.between(-26.0, -8.0),
     };
-    Ok((
-        desk::mix(vec![channel], &session.room, session.frames),
+    Ok(layers::finish(
+        session,
+        Stem::Drums,
+        vec![channel],
         vec![name],
+        layer,
     ))
 }
 
 /// The bass stem and its instruments.
 pub(super) fn bass(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<String>)> {
+    let layer = layers::recorded(session, Stem::Bass)?;
+    if layers::replaces(layer.as_ref()) {
+        return Ok(layers::finish(
+            session,
+            Stem::Bass,
+            Vec::new(),
+            Vec::new(),
+            layer,
+        ));
+    }
     let mut dice = session.dice("bass");
     let notes = bass_line(&mut dice, session.form);
     let mut sound = session.dice("bass sound");
@@ -80,32 +81,11 @@ pub(super) fn bass(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<Str
         Genre::HipHop | Genre::Pop => 0.4,
         _ => 0.15,
     };
-    let font = session
-        .sources
-        .font
-        .as_ref()
-        .filter(|_| !sound.chance(synthetic));
-    let (mut audio, name) = match font {
-        Some(font) => {
-            let program = match session.form.genre {
-                Genre::Jazz => *sound.pick(&[32, 32, 33, 35]),
-                Genre::Rock | Genre::Metal => *sound.pick(&[33, 34, 34]),
-                _ => *sound.pick(&programs::BASSES),
-            };
-            let audio = soundfont::play_notes(&font.font, program, &notes, session.frames)?;
-            session.credit_font();
-            (audio, programs::name(program).to_owned())
-        }
-        None => {
-            let patch = Patch::draw(&mut sound, Role::Bass);
-            session.credit_own();
-            (
-                patch.play(&mut sound, &notes, session.frames),
-                patch.name().to_owned(),
-            )
-        }
-    };
+    let (mut audio, name) = pluck(session, &mut sound, &notes, synthetic)?;
     effects::tilt(&mut audio, 300.0, sound.bell(1.8));
+    if sound.chance(0.6) {
+        effects::high_cut(&mut audio, sound.between(1_200.0, 7_000.0));
+    }
     if sound.chance(0.6) {
         effects::compress(
             &mut audio,
@@ -128,8 +108,95 @@ pub(super) fn bass(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<Str
             -90.0
         },
     };
-    Ok((
-        desk::mix(vec![channel], &session.room, session.frames),
+    Ok(layers::finish(
+        session,
+        Stem::Bass,
+        vec![channel],
         vec![name],
+        layer,
     ))
+}
+
+/// Plays the hits on a kit: recorded, from the soundfont, or synthesized.
+fn strike(
+    session: &mut Session<'_>,
+    dice: &mut Dice,
+    hits: &[Hit],
+    electronic: f32,
+) -> anyhow::Result<(Stereo, String)> {
+    let sources = session.sources;
+    let recordings = &sources.recordings;
+    let synthetic = dice.chance(electronic);
+    let (recorded, loose) = (dice.chance(0.55), dice.chance(0.35));
+    if !synthetic && recorded && !recordings.kits.is_empty() {
+        let pack = dice.pick(&recordings.kits);
+        let audio = pack.get()?.play(dice, hits, session.frames);
+        session.credit(pack.credit());
+        return Ok((audio, format!("recorded kit {}", pack.name())));
+    }
+    if loose && !recordings.strokes.is_empty() {
+        let pack = dice.pick(&recordings.strokes);
+        let kit = pack.get()?.choose(dice);
+        let audio = kit.play(dice, hits, session.frames);
+        session.credit(pack.credit());
+        return Ok((audio, format!("recorded strokes {}", pack.name())));
+    }
+    match sources
+        .font
+        .as_ref()
+        .filter(|font| !synthetic && !font.kits.is_empty())
+    {
+        Some(font) => {
+            let kit = *dice.pick(&font.kits);
+            let audio = soundfont::play_hits(&font.font, kit, hits, session.frames)?;
+            session.credit_font();
+            Ok((audio, format!("soundfont drum kit {kit}")))
+        }
+        None => {
+            let kit = drum_synth::draw_kit(dice);
+            session.credit_own();
+            Ok((
+                kit.play(dice, hits, session.frames),
+                "synthesized drum kit".to_owned(),
+            ))
+        }
+    }
+}
+
+/// Plays the bass line on an instrument: recorded, from the soundfont, or a synthesizer.
+fn pluck(
+    session: &mut Session<'_>,
+    dice: &mut Dice,
+    notes: &[Note],
+    synthetic: f32,
+) -> anyhow::Result<(Stereo, String)> {
+    let sources = session.sources;
+    let recordings = &sources.recordings;
+    let synthetic = dice.chance(synthetic);
+    if !synthetic && dice.chance(0.6) && !recordings.basses.is_empty() {
+        let pack = dice.pick(&recordings.basses);
+        let audio = pack.get()?.play(dice, notes, session.frames);
+        session.credit(pack.credit());
+        return Ok((audio, format!("recorded {}", pack.name())));
+    }
+    match sources.font.as_ref().filter(|_| !synthetic) {
+        Some(font) => {
+            let program = match session.form.genre {
+                Genre::Jazz => *dice.pick(&[32, 32, 33, 35]),
+                Genre::Rock | Genre::Metal => *dice.pick(&[33, 34, 34]),
+                _ => *dice.pick(&programs::BASSES),
+            };
+            let audio = soundfont::play_notes(&font.font, program, notes, session.frames)?;
+            session.credit_font();
+            Ok((audio, programs::name(program).to_owned()))
+        }
+        None => {
+            let patch = Patch::draw(dice, Role::Bass);
+            session.credit_own();
+            Ok((
+                patch.play(dice, notes, session.frames),
+                patch.name().to_owned(),
+            ))
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The `vocals` stem: a lead singer, takes that double it, harmonies, backing voices.
 
-use super::Session;
+use super::{Session, layers};
 use crate::render::{
     compose::{Form, Genre, Note, Stem, TuneStyle, tune},
     dice::Dice,
@@ -8,14 +8,21 @@ use crate::render::{
         Stereo, soundfont,
         voice::{Singer, VoiceType},
     },
-    mix::{
-        desk::{self, Channel},
-        effects,
-    },
+    mix::{desk::Channel, effects},
 };
 
 /// The vocals stem and its voices.
 pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<String>)> {
+    let layer = layers::recorded(session, Stem::Vocals)?;
+    if layers::replaces(layer.as_ref()) {
+        return Ok(layers::finish(
+            session,
+            Stem::Vocals,
+            Vec::new(),
+            Vec::new(),
+            layer,
+        ));
+    }
     let mut dice = session.dice("vocals");
     let voice = VoiceType::ALL[dice.weighted(&[2.0, 3.0, 3.0, 1.5])];
     let (low, high) = voice.range();
@@ -101,7 +108,13 @@ pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<S
         channels.push(channel);
         names.push(name);
     }
-    Ok((desk::mix(channels, &session.hall, session.frames), names))
+    Ok(layers::finish(
+        session,
+        Stem::Vocals,
+        channels,
+        names,
+        layer,
+    ))
 }
 
 /// Held chords of voices, in the sections that have singing.

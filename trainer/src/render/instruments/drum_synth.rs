@@ -3,7 +3,7 @@
 use super::{
     RATE, Stereo,
     filter::Svf,
-    kit::{Kit, Strokes},
+    kit::{Kit, Strokes, usual_level},
     oscillator::{Noise, Oscillator, Wave},
 };
 use crate::render::{compose::Piece, dice::Dice};
@@ -40,6 +40,7 @@ fn strokes(dice: &mut Dice, piece: Piece) -> Vec<Stereo> {
         Piece::Kick | Piece::Snare | Piece::Clap => 0.0,
         _ => dice.between(-0.6, 0.6),
     };
+    let level = usual_level(piece);
     let (low, long) = (dice.unit(), dice.unit());
     (0..2)
         .map(|_| {
@@ -62,8 +63,8 @@ fn strokes(dice: &mut Dice, piece: Piece) -> Vec<Stereo> {
             let left = (0.5 - 0.5 * pan).sqrt() * 1.414;
             let right = (0.5 + 0.5 * pan).sqrt() * 1.414;
             [
-                mono.iter().map(|sample| sample * left).collect(),
-                mono.iter().map(|sample| sample * right).collect(),
+                mono.iter().map(|sample| sample * left * level).collect(),
+                mono.iter().map(|sample| sample * right * level).collect(),
             ]
         })
         .collect()

@@ -70,6 +70,19 @@ impl Kit {
     }
 }
 
+/// How loud a piece is beside the kick, as a factor, where a kit doesn't say so itself.
+pub(crate) fn usual_level(piece: Piece) -> f32 {
+    match piece {
+        Piece::Kick => 1.0,
+        Piece::Snare | Piece::Clap => 0.85,
+        Piece::TomHigh | Piece::TomMid | Piece::TomLow => 0.8,
+        Piece::Crash => 0.5,
+        Piece::Rim | Piece::Perc => 0.45,
+        Piece::HatClosed | Piece::HatOpen | Piece::Ride | Piece::RideBell => 0.32,
+        Piece::Shaker => 0.22,
+    }
+}
+
 /// What stands in for a piece that a kit lacks.
 fn relative(piece: Piece) -> Piece {
     match piece {

@@ -2,6 +2,7 @@
 //!
 //! - [`soundfont`]: General MIDI programs from an sf2 file.
 //! - [`synth`]: subtractive and FM synthesizers, plucked strings.
+//! - [`sampler`]: recorded notes.
 //! - [`kit`]: drum kits made of single strokes; [`drum_synth`] makes such strokes.
 //! - [`voice`]: a singer: glottis, vocal tract, consonants.
 
@@ -9,6 +10,7 @@ pub(crate) mod drum_synth;
 pub(crate) mod filter;
 pub(crate) mod kit;
 pub(crate) mod oscillator;
+pub(crate) mod sampler;
 pub(crate) mod soundfont;
 pub(crate) mod synth;
 pub(crate) mod voice;

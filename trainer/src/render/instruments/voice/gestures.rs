@@ -142,7 +142,7 @@ pub(super) fn perform(
             diphthong,
             coda,
             alone,
-            joins: next.is_some(),
+            joins: next.is_some_and(|next| next.slurred),
         };
         syllable.write(singer, dice, words, note, &mut line);
     }
@@ -157,7 +157,7 @@ struct Syllable {
     coda: Consonant,
     /// Nothing was sung just before.
     alone: bool,
-    /// The next note follows at once.
+    /// The next note goes on with this syllable.
     joins: bool,
 }
 
@@ -176,7 +176,10 @@ impl Syllable {
     ) {
         let late_s = dice.bell(0.008);
         let start_s = (note.start_s + f64::from(late_s)).max(0.0);
-        let end_s = note.start_s + note.length_s - if self.joins { 0.0 } else { 0.03 };
+        let gap = (1.0 - singer.legato * dice.between(0.85, 1.1)).clamp(0.0, 0.4);
+        let gap_s = (f64::from(gap) * note.length_s).min(0.3);
+        let gap_s = if self.joins { 0.0 } else { gap_s.max(0.02) };
+        let end_s = note.start_s + note.length_s - gap_s;
         let onset_s = f64::from(self.onset.length_s(words)).min(note.length_s * 0.4);
         let coda_s = f64::from(self.coda.length_s(words)).min(note.length_s * 0.25);
         // The vowel, not the consonant, meets the beat; on a note of its own the breath leads in.
@@ -294,7 +297,7 @@ fn smooth(singer: &Singer, dice: &mut Dice, line: &mut [Gesture]) {
         now.key += (halfway - now.key) * glide;
         now.voicing += (target.voicing - now.voicing)
             * if target.voicing > now.voicing {
-                quick
+                follow(singer.attack_s)
             } else {
                 follow(0.012)
             };

@@ -42,6 +42,12 @@ pub(crate) struct Singer {
     open_quotient: f32,
     /// Cutoff of the glottis' spectrum.
     tilt_hz: f32,
+    /// Width of the formants relative to the tables, which are narrow.
+    damping: f32,
+    /// Rise of the voice at the start of a vowel.
+    attack_s: f32,
+    /// How much of a note's length is sung, the rest is a gap before the next.
+    legato: f32,
     /// Loudness of consonants' noise.
     hiss: f32,
     /// Odds that a syllable begins with a consonant.
@@ -60,15 +66,18 @@ impl Singer {
             vibrato_cents: if dice.chance(0.2) {
                 dice.between(0.0, 12.0)
             } else {
-                dice.between(15.0, 65.0)
+                dice.between(20.0, 100.0)
             },
             vibrato_after_s: dice.between(0.08, 0.5),
             drift_cents: dice.between(4.0, 18.0),
-            glide_s: dice.between(0.012, 0.05),
+            glide_s: dice.between(0.012, 0.06),
             scoop_semitones: dice.between(0.0, 2.5),
             breath: dice.between(0.02, 0.16),
             open_quotient: dice.between(0.45, 0.75),
             tilt_hz: dice.between(2_200.0, 9_000.0),
+            damping: dice.between(1.3, 2.4),
+            attack_s: dice.between(0.006, 0.035),
+            legato: dice.between(0.75, 1.05).min(1.0),
             hiss: dice.between(0.35, 1.0),
             consonant_odds: dice.between(0.7, 0.98),
             vowels: &[],

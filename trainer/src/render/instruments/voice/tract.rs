@@ -19,7 +19,7 @@ use crate::render::{
 };
 
 /// Part of the formant tables' level differences that the glottis' own slope leaves to do.
-const LEVEL_SHARE: f32 = 0.5;
+const LEVEL_SHARE: f32 = 0.42;
 
 /// Renders gestures to mono sound.
 pub(super) fn speak(singer: &Singer, dice: &mut Dice, line: &[Gesture], frames: usize) -> Vec<f32> {
@@ -55,7 +55,7 @@ pub(super) fn speak(singer: &Singer, dice: &mut Dice, line: &[Gesture], frames: 
                 // Singers open the mouth so that the first formant stays above the pitch.
                 centre = centre.max(f0 * 1.02);
             }
-            resonance.tune(centre, now.shape.width_hz[formant] * 1.15);
+            resonance.tune(centre, now.shape.width_hz[formant] * singer.damping);
             let sign = if formant % 2 == 0 { 1.0 } else { -1.0 };
             levels[formant] = sign * gain(now.shape.level_db[formant] * LEVEL_SHARE);
         }
@@ -94,7 +94,7 @@ pub(super) fn speak(singer: &Singer, dice: &mut Dice, line: &[Gesture], frames: 
             for (resonance, level) in formants.iter_mut().zip(levels) {
                 sample += resonance.run(source) * level;
             }
-            sample += air[0].run(source) * 0.35 - air[1].run(source) * 0.25;
+            sample += air[0].run(source) * 0.12 - air[1].run(source) * 0.1;
             let hiss = mix(now.hiss, next.hiss);
             let teeth_noise = teeth.run(if hiss > 0.0 { white } else { 0.0 });
             sample += teeth_noise.band * hiss * 0.28;
