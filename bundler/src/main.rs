@@ -4,13 +4,17 @@
 //! |---|---|---|
 //! | `cargo bundler setup` | [`setup`] | brings libtorch and system packages |
 //! | `cargo bounce` | [`bounce`] | set-up, build, separate a file or the demo |
+//! | `cargo bundler bundle` | [`bundle`] | build plugin and engine, lay out the bundles |
+//! | `cargo verify` | [`verify`] | all that CI checks |
 //!
 //! It depends on no other crate of the workspace, so that it can be built before libtorch is here.
 
 mod bounce;
+mod bundle;
 mod checkout;
 mod progress;
 mod setup;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,6 +43,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Build the plugin and its engine into `target/bundled`.
+    Bundle(BundleArgs),
+    /// Check everything that CI checks, up to the first failure.
+    Verify {
+        /// Run the tests that need hosts from elsewhere, too.
+        #[arg(long)]
+        hosts: bool,
+    },
 }
 
 #[derive(Args)]
@@ -52,6 +64,16 @@ struct SetupArgs {
     /// Print what is there and what is missing, and change nothing.
     #[arg(long)]
     check: bool,
+}
+
+#[derive(Args)]
+struct BundleArgs {
+    /// Optimised, as users get it.
+    #[arg(long)]
+    release: bool,
+    /// Copy libtorch's libraries into the bundle in place of a link to them.
+    #[arg(long)]
+    standalone: bool,
 }
 
 fn main() -> ExitCode {
@@ -82,5 +104,16 @@ fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Bounce { arguments } => bounce::run(&checkout, &arguments),
+        Command::Bundle(BundleArgs {
+            release,
+            standalone,
+        }) => bundle::run(
+            &checkout,
+            bundle::Options {
+                release,
+                standalone,
+            },
+        ),
+        Command::Verify { hosts } => verify::run(&checkout, hosts),
     }
 }

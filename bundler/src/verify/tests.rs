@@ -1,0 +1,203 @@
+//! The test runners, and their counts out of what they print.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, Result};
+
+use crate::checkout::Checkout;
+
+/// How a run of tests went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// The runner ended well.
+    pub(crate) all_passed: bool,
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+    /// nextest's own summary, as it printed it.
+    pub(crate) closing_lines: Vec<String>,
+}
+
+impl Outcome {
+    /// Adds another run's counts.
+    pub(crate) fn add(&mut self, other: Outcome) {
+        let Outcome {
+            all_passed,
+            passed,
+            failed,
+            skipped,
+            closing_lines,
+        } = other;
+        self.all_passed &= all_passed;
+        self.passed += passed;
+        self.failed += failed;
+        self.skipped += skipped;
+        self.closing_lines.extend(closing_lines);
+    }
+
+    /// Takes the counts out of one line, if it is a summary of nextest or of libtest.
+    fn read(&mut self, line: &str) {
+        let plain = without_colours(line);
+        if let Some((_, counts)) = plain.split_once("test result:") {
+            self.read_counts(counts);
+        } else if plain.trim_start().starts_with("Summary [")
+            && let Some((_, counts)) = plain.split_once(" run: ")
+        {
+            self.read_counts(counts);
+            self.closing_lines.push(plain.trim().to_owned());
+        }
+    }
+
+    /// Reads `18 passed (1 slow), 2 failed, 1 timed out, 3 skipped` and libtest's likes of it.
+    fn read_counts(&mut self, counts: &str) {
+        for part in counts.split([',', ';', '.']) {
+            let mut words = part.split_whitespace();
+            let Some(count) = words.next().and_then(|word| word.parse::<u64>().ok()) else {
+                continue;
+            };
+            match words.next() {
+                Some("passed") => self.passed += count,
+                Some("failed" | "timed" | "exec") => self.failed += count,
+                Some("skipped" | "ignored") => self.skipped += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// All unit and integration tests: with nextest where it is installed, for its time limits and its
+/// report, else with cargo's own runner.
+pub(crate) fn run_all(checkout: &Checkout) -> Result<Outcome> {
+    let mut command = checkout.cargo_at_root();
+    if has_nextest(checkout) {
+        command.args(["nextest", "run", "--workspace"]);
+    } else {
+        eprintln!("cargo-nextest is not installed: `cargo test` runs the tests");
+        command.args([
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-fail-fast",
+        ]);
+    }
+    watch(command)
+}
+
+/// The examples in the documentation.
+pub(crate) fn run_documented(checkout: &Checkout) -> Result<Outcome> {
+    let mut command = checkout.cargo_at_root();
+    command.args(["test", "--doc", "--workspace"]);
+    // Build scripts cannot tell rustdoc's programs where libtorch lies, as they tell all others.
+    command.env(
+        "LD_LIBRARY_PATH",
+        checkout.libtorch_link().join("torch/lib"),
+    );
+    watch(command)
+}
+
+/// The tests that need hosts from elsewhere, and are ignored otherwise.
+pub(crate) fn run_hosts(checkout: &Checkout) -> Result<Outcome> {
+    let mut command = checkout.cargo_at_root();
+    if has_nextest(checkout) {
+        command.args(["nextest", "run", "--workspace", "--run-ignored", "only"]);
+        command.args(["--no-tests", "pass", "-E", "package(bunri-tests)"]);
+    } else {
+        command.args(["test", "--package", "bunri-tests", "--", "--ignored"]);
+    }
+    watch(command)
+}
+
+fn has_nextest(checkout: &Checkout) -> bool {
+    let mut command = checkout.cargo_at_root();
+    command
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Runs a command with its output on the screen, and reads along.
+fn watch(mut command: Command) -> Result<Outcome> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let errors = child.stderr.take().context("no standard error")?;
+    let reader = thread::spawn(move || echo(errors, std::io::stderr()));
+    let output = child.stdout.take().context("no standard output")?;
+    let mut outcome = echo(output, std::io::stdout());
+    if let Ok(heard) = reader.join() {
+        outcome.add(heard);
+    }
+    outcome.all_passed = child.wait()?.success();
+    Ok(outcome)
+}
+
+/// Copies line by line, reading the counts. A closed screen is no reason to stop reading.
+fn echo(from: impl Read, mut to: impl Write) -> Outcome {
+    let mut outcome = Outcome::default();
+    for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        outcome.read(&line);
+        let _ = writeln!(to, "{line}");
+    }
+    outcome
+}
+
+/// A line without terminal escapes, which `CARGO_TERM_COLOR=always` brings into pipes.
+fn without_colours(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    plain + rest
+}
+
+#[cfg(test)]
+mod checks {
+    use super::*;
+
+    fn counts(line: &str) -> (u64, u64, u64) {
+        let mut outcome = Outcome::default();
+        outcome.read(line);
+        (outcome.passed, outcome.failed, outcome.skipped)
+    }
+
+    /// Guards the closing line of CI: a count that is not understood would be reported as none.
+    #[test]
+    fn summaries_of_both_runners_are_understood() {
+        let good = "     Summary [   0.382s] 20 tests run: 20 passed, 0 skipped";
+        assert_eq!(counts(good), (20, 0, 0));
+        let bad = " Summary [ 9.1s] 24/30 tests run: 18 passed (1 slow, 1 flaky), 5 failed, 1 timed out, 3 skipped";
+        assert_eq!(counts(bad), (18, 6, 3));
+        let colours = "\u{1b}[32;1m     Summary\u{1b}[0m [ 0.1s] \u{1b}[1m2\u{1b}[0m tests run: \u{1b}[1m2\u{1b}[0m passed, 1 skipped";
+        assert_eq!(counts(colours), (2, 0, 1));
+        let libtest = "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s";
+        assert_eq!(counts(libtest), (5, 0, 1));
+        assert_eq!(
+            counts("test result: FAILED. 4 passed; 1 failed; 0 ignored"),
+            (4, 1, 0)
+        );
+        assert_eq!(counts("running 5 tests, 3 passed"), (0, 0, 0));
+    }
+
+    #[test]
+    fn only_nextests_summary_is_a_closing_line() {
+        let mut outcome = Outcome::default();
+        outcome.read("test result: ok. 5 passed; 0 failed; 1 ignored");
+        assert!(outcome.closing_lines.is_empty());
+        outcome.read("     Summary [   0.382s] 20 tests run: 20 passed, 0 skipped");
+        assert_eq!(
+            outcome.closing_lines,
+            ["Summary [   0.382s] 20 tests run: 20 passed, 0 skipped"]
+        );
+    }
+}
