@@ -13,5 +13,6 @@
 pub mod bounce;
 pub mod data;
 pub mod evaluate;
+pub mod export;
 pub mod render;
 pub mod train;

@@ -1,10 +1,14 @@
 //! `trainer`: renders data, trains and evaluates separators.
 
-use bunri_trainer::{evaluate, render, train};
+use bunri_trainer::{evaluate, export, render, train};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "trainer", version, about = "Trains and evaluates Bunri's stem separators")]
+#[command(
+    name = "trainer",
+    version,
+    about = "Trains and evaluates Bunri's stem separators"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -19,6 +23,8 @@ enum Command {
     Train(train::Args),
     /// Score a checkpoint on songs with known stems.
     Evaluate(evaluate::Args),
+    /// Make the file that is given away: smaller, with its figures on its card.
+    Export(export::Args),
 }
 
 #[derive(Subcommand)]
@@ -32,5 +38,6 @@ fn main() -> anyhow::Result<()> {
         Command::Data(DataCommand::Render(args)) => render::run(args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Export(args) => export::run(args),
     }
 }

@@ -1,0 +1,90 @@
+//! `trainer export`: from a run's checkpoint to the file that is given away.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use bunri_model::{Checkpoint, Storage};
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::evaluate::baselines::MODEL;
+
+/// Command line of `trainer export`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The checkpoint to give away, e.g. a run's `best.safetensors`.
+    checkpoint: PathBuf,
+    /// Where to write it.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// How to store the weights.
+    #[arg(long, value_enum, default_value_t = StorageArg::F16)]
+    storage: StorageArg,
+    /// Put the figures of an evaluation (`trainer evaluate --json FILE`) on the model's card,
+    /// under this name.
+    #[arg(long, value_name = "NAME=FILE")]
+    figures: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StorageArg {
+    /// Exact.
+    F32,
+    /// Half the size.
+    F16,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// A file that cannot be read or written, or figures that are no evaluation.
+pub fn run(args: Args) -> Result<()> {
+    let mut checkpoint = Checkpoint::load(&args.checkpoint, tch::Device::Cpu)
+        .with_context(|| format!("loading {}", args.checkpoint.display()))?;
+    for figures in &args.figures {
+        let (name, file) = figures
+            .split_once('=')
+            .with_context(|| format!("--figures {figures}: expected NAME=FILE"))?;
+        for (figure, value) in model_figures(Path::new(file))? {
+            checkpoint
+                .provenance
+                .metrics
+                .insert(format!("{name}/{figure}"), value);
+        }
+    }
+    let storage = match args.storage {
+        StorageArg::F32 => Storage::F32,
+        StorageArg::F16 => Storage::F16,
+    };
+    checkpoint.save(&args.output, storage)?;
+    let megabytes = std::fs::metadata(&args.output)?.len() as f64 / 1e6;
+    println!("{}: {megabytes:.1} MB", args.output.display());
+    for (figure, value) in &checkpoint.provenance.metrics {
+        println!("  {figure}: {value:.2}");
+    }
+    Ok(())
+}
+
+/// The summary of the model itself, by `stem/figure`.
+fn model_figures(file: &Path) -> Result<Vec<(String, f64)>> {
+    let text = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    let report: Value =
+        serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", file.display()))?;
+    let summary = &report["summary"][MODEL];
+    let stems = summary["stems"].as_object().into_iter().flatten();
+    let stems = stems.map(|(stem, figures)| (stem.as_str(), figures));
+    let mut found = Vec::new();
+    for (stem, figures) in stems.chain([("mean", &summary["mean"])]) {
+        for (figure, value) in figures.as_object().into_iter().flatten() {
+            if let Some(value) = value.as_f64() {
+                found.push((format!("{stem}/{figure}"), value));
+            }
+        }
+    }
+    ensure!(
+        !found.is_empty(),
+        "{} holds no evaluation of a model",
+        file.display()
+    );
+    Ok(found)
+}
