@@ -34,13 +34,7 @@ pub(crate) fn is_needed(flavour: Flavour, path: &str) -> bool {
     }
 }
 
-/// `libtorch.so` is an empty library that only has to be there when linking.
-const CPU_LIBRARIES: [&str; 4] = [
-    "libtorch_cpu.so",
-    "libtorch.so",
-    "libc10.so",
-    "libgomp.so.1",
-];
+const CPU_LIBRARIES: [&str; 3] = ["libtorch_cpu.so", "libc10.so", "libgomp.so.1"];
 const CPU_CUDA_LIBRARIES: [&str; 2] = ["libcudart.so.13", "libcupti.so.13"];
 /// Python's, and `libtorch.so`, for which [`super::install`] has a better one.
 const UNUSED_TORCH_LIBRARIES: [&str; 3] = ["libtorch_python.so", "libshm.so", "libtorch.so"];
