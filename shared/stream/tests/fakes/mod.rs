@@ -6,10 +6,10 @@ use bunri_stream::{ChunkPlan, ModelSpec, Planar, SeparateError, StemModel};
 use proptest::prelude::*;
 use std::collections::VecDeque;
 
-pub const CHANNELS: usize = 2;
-pub const STEMS: usize = 3;
+pub(crate) const CHANNELS: usize = 2;
+pub(crate) const STEMS: usize = 3;
 
-pub fn spec(chunk: usize, hop: usize, lookahead: usize, crossfade: usize) -> ModelSpec {
+pub(crate) fn spec(chunk: usize, hop: usize, lookahead: usize, crossfade: usize) -> ModelSpec {
     ModelSpec {
         rate_hz: 44_100,
         channels: CHANNELS,
@@ -21,7 +21,7 @@ pub fn spec(chunk: usize, hop: usize, lookahead: usize, crossfade: usize) -> Mod
     }
 }
 
-pub fn planned(chunk: usize, overlap: f64) -> ModelSpec {
+pub(crate) fn planned(chunk: usize, overlap: f64) -> ModelSpec {
     let plan = ChunkPlan::new(chunk, overlap).unwrap();
     spec(
         plan.chunk_frames,
@@ -35,15 +35,15 @@ pub fn planned(chunk: usize, overlap: f64) -> ModelSpec {
 /// chosen ones. A windowed one answers garbage in its contexts; a causal one is late by its
 /// lookahead.
 #[derive(Clone)]
-pub struct Fake {
-    pub spec: ModelSpec,
-    pub failing: Vec<usize>,
+pub(crate) struct Fake {
+    pub(crate) spec: ModelSpec,
+    pub(crate) failing: Vec<usize>,
     chunks_seen: usize,
     late: Vec<VecDeque<f32>>,
 }
 
 impl Fake {
-    pub fn new(spec: ModelSpec) -> Self {
+    pub(crate) fn new(spec: ModelSpec) -> Self {
         let mut fake = Self {
             spec,
             failing: vec![],
@@ -54,7 +54,7 @@ impl Fake {
         fake
     }
 
-    pub fn failing_at(mut self, chunks: &[usize]) -> Self {
+    pub(crate) fn failing_at(mut self, chunks: &[usize]) -> Self {
         self.failing = chunks.to_vec();
         self
     }
@@ -139,12 +139,12 @@ impl StemModel for Fake {
     }
 }
 
-pub fn gain(stem: usize) -> f32 {
+pub(crate) fn gain(stem: usize) -> f32 {
     0.5f32.powi(stem as i32)
 }
 
 /// Noise in which every frame differs from every other, so that a slip of one frame shows.
-pub fn noise(frames: usize) -> Planar {
+pub(crate) fn noise(frames: usize) -> Planar {
     let mut state = 7u64;
     let mut block = Planar::zeros(CHANNELS, frames);
     for sample in block.channels_mut().flatten() {
@@ -157,7 +157,7 @@ pub fn noise(frames: usize) -> Planar {
 }
 
 /// What comes out of a stem when `input` goes through a delay: `frames` frames of it.
-pub fn delayed(input: &Planar, delay: usize, gain: f32, frames: usize) -> Planar {
+pub(crate) fn delayed(input: &Planar, delay: usize, gain: f32, frames: usize) -> Planar {
     let mut output = Planar::zeros(input.channel_count(), frames);
     for (to, from) in output.channels_mut().zip(input.channels()) {
         for (to, from) in to.iter_mut().skip(delay).zip(from) {
@@ -168,7 +168,10 @@ pub fn delayed(input: &Planar, delay: usize, gain: f32, frames: usize) -> Planar
 }
 
 /// Cuts `input` into blocks of the given sizes, over and over (a size of zero is an empty block).
-pub fn blocks<'a>(input: &'a Planar, sizes: &'a [usize]) -> impl Iterator<Item = Planar> + 'a {
+pub(crate) fn blocks<'a>(
+    input: &'a Planar,
+    sizes: &'a [usize],
+) -> impl Iterator<Item = Planar> + 'a {
     let mut sizes = sizes.iter().cycle();
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -181,7 +184,7 @@ pub fn blocks<'a>(input: &'a Planar, sizes: &'a [usize]) -> impl Iterator<Item =
 }
 
 /// Block sizes of all orders of magnitude, never only zeros.
-pub fn block_sizes() -> impl Strategy<Value = Vec<usize>> {
+pub(crate) fn block_sizes() -> impl Strategy<Value = Vec<usize>> {
     let size = prop_oneof![0..4usize, 1..100usize, 100..3000usize];
     proptest::collection::vec(size, 1..6).prop_map(|mut sizes| {
         sizes.push(1 + sizes[0]);
@@ -190,7 +193,7 @@ pub fn block_sizes() -> impl Strategy<Value = Vec<usize>> {
 }
 
 /// Windowed specs by plan and by hand, and causal ones.
-pub fn specs() -> impl Strategy<Value = ModelSpec> {
+pub(crate) fn specs() -> impl Strategy<Value = ModelSpec> {
     let by_plan = (1..600usize, 0.0..0.95f64)
         .prop_filter("a hop", |(chunk, overlap)| {
             ChunkPlan::new(*chunk, *overlap).is_ok()
