@@ -42,6 +42,6 @@ mod tests {
         let mono = |samples: &[f32]| Planar::from_channels(vec![samples.to_vec()]).unwrap();
         let mut stems = [mono(&[9.0, 0.5, 0.25]), mono(&[0.0, -0.5])];
         share_residual(mono(&[1.0, 0.75]), &mut stems);
-        assert_eq!(stems, [mono(&[9.0, 0.5, 0.75]), mono(&[0.5, 0.0])]);
+        assert_eq!(stems, [mono(&[9.0, 0.75, 0.75]), mono(&[0.25, 0.0])]);
     }
 }

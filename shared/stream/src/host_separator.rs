@@ -12,7 +12,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostOptions {
     /// Whether the stems are corrected to add up to the delayed input
-    /// ([`share_residual`](crate::consistency::share_residual)).
+    /// ([`share_residual`]).
     pub consistency: bool,
 }
 
