@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
-use bunri_model::{Checkpoint, SharedWeights};
+use bunri_model::{Checkpoint, SharedWeights, built_in_model};
 use tch::Device;
 
 /// What makes two checkpoints the same.
@@ -86,12 +86,7 @@ fn in_file(path: &Path, error: &dyn std::fmt::Display) -> String {
 
 /// The model that the engine was built with.
 fn built_in(device: Device) -> Result<Checkpoint, String> {
-    let bytes =
-        BUILT_IN.ok_or("this engine was built without a model of its own: choose a file")?;
+    let bytes = built_in_model()
+        .ok_or("this engine was built without a model of its own: choose a model file")?;
     Checkpoint::from_bytes(bytes, device).map_err(|error| format!("built-in model: {error}"))
 }
-
-#[cfg(built_in_model)]
-const BUILT_IN: Option<&[u8]> = Some(include_bytes!(env!("BUNRI_BUILT_IN_MODEL")));
-#[cfg(not(built_in_model))]
-const BUILT_IN: Option<&[u8]> = None;

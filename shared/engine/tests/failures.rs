@@ -111,3 +111,14 @@ fn every_listed_device_opens_a_model() {
             .unwrap();
     }
 }
+
+/// Guards an engine built without a model: the plugin must be told so, and go on.
+#[test]
+fn the_built_in_model_opens_or_is_said_to_be_missing() {
+    let opened = engine().open(&ModelSource::Default, &OpenOptions::default());
+    match (opened, bunri_model::built_in_model()) {
+        (Ok(model), Some(_)) => println!("{:?}", bunri_stream::StemModel::spec(&model)),
+        (Err(EngineError::Failed(reason)), None) => assert!(reason.contains("choose a model")),
+        (opened, built_in) => panic!("{opened:?} of {:?} bytes", built_in.map(<[u8]>::len)),
+    }
+}

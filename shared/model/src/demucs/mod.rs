@@ -4,6 +4,8 @@
 //! implementation: PyPI `demucs==2.0.3`. Equal to it at the same weights, which golden files prove.
 
 mod config;
+#[cfg(test)]
+mod golden;
 mod layers;
 mod parameters;
 mod resample;
