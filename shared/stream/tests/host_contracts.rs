@@ -1,5 +1,7 @@
 //! The contracts of `HostSeparator` and `OfflineSeparator`, at any rate.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod fakes;
 
 use bunri_stream::{

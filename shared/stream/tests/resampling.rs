@@ -2,6 +2,8 @@
 //!
 //! Run with `--no-capture` to see the figures.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod fakes;
 
 use bunri_stream::{Planar, RateConverter, resample_clip};

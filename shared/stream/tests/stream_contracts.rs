@@ -1,5 +1,7 @@
 //! The contracts of `StreamingSeparator`, for any model shape and any cut into blocks.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod fakes;
 
 use bunri_stream::conformance::assert_stem_model;
