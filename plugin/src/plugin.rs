@@ -80,7 +80,7 @@ impl Plugin for BunriPlugin {
             max_block_frames: buffers.max_buffer_size as usize,
             offline: buffers.process_mode == ProcessMode::Offline,
         };
-        let (mut separation, link) = Separation::start(host, open_model);
+        let (separation, link) = Separation::start(host, open_model);
         context.set_latency_samples(separation.latency_frames() as u32);
         self.separation = Some(separation);
         self.link = Some(link);
@@ -152,8 +152,8 @@ impl Plugin for BunriPlugin {
             ],
             controls,
         );
-        // Silence that goes in does not come out before the latency has passed.
-        ProcessStatus::KeepAlive
+        // The host goes on calling although its input is silent: what it last sent is on the way.
+        ProcessStatus::Tail(link.latency_frames() as u32)
     }
 }
 

@@ -87,8 +87,8 @@ impl Separation {
                 idle: idle_time(&timing, &host),
             };
             if let Err(reason) = guarded(|| worker.run()) {
-                worker_shared.fail();
                 let _ = failure_sender.try_send(reason);
+                worker_shared.fail();
             }
         };
         let (worker, ready) = match thread::Builder::new()

@@ -151,9 +151,9 @@ impl<M: StemModel> Worker<M> {
                     Err(error) => {
                         failures += (separator.failed_chunks() - failed_before) as u32;
                         if failures >= FAILURES_TOLERATED {
-                            shared.fail();
                             // Full: the main thread already knows of a failure.
                             let _ = failure.try_send(error.to_string());
+                            shared.fail();
                             return;
                         }
                     }

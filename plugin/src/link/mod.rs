@@ -35,6 +35,7 @@ pub type Bus<'a> = [&'a mut [f32]; CHANNELS];
 /// touches it.
 pub struct AudioLink {
     stream: Option<StemStream>,
+    latency_frames: usize,
     dry: DelayLine,
     gains: [Ramp; STEMS],
     /// 0: the mix of the stems on the main bus. 1: the dry signal there, and silent stems.
@@ -50,6 +51,7 @@ impl AudioLink {
         let ramp_frames = (RAMP_SECONDS * f64::from(host.rate_hz)) as u32;
         Self {
             stream,
+            latency_frames,
             dry: DelayLine::new(latency_frames),
             gains: std::array::from_fn(|_| Ramp::new(1.0, ramp_frames)),
             dry_amount: Ramp::new(0.0, ramp_frames),
@@ -58,10 +60,17 @@ impl AudioLink {
         }
     }
 
+    /// The latency of all buses, in frames.
+    #[must_use]
+    pub fn latency_frames(&self) -> usize {
+        self.latency_frames
+    }
+
     /// Forgets what was played: silence for one latency, then what comes now. Real-time safe.
     pub fn reset(&mut self) {
         let Self {
             stream,
+            latency_frames: _,
             dry,
             gains: _,
             dry_amount: _,

@@ -13,6 +13,12 @@ use crate::exchange::{CHANNELS, HostSetup, InputFrame, STEMS, Shared, StemFrame,
 /// Pause between two looks at the ring while waiting.
 const WAIT_STEP: Duration = Duration::from_micros(200);
 
+/// Shortest wait worth its system calls, when it is not for as long as it takes.
+const MIN_WAIT: Duration = Duration::from_millis(1);
+
+/// So many blocks' worth of stems of older epochs are dropped per block.
+const STALE_BLOCKS: usize = 8;
+
 /// What connects an audio thread to its worker.
 pub(crate) struct Connection {
     pub(crate) input: HeapProd<InputFrame>,
@@ -105,6 +111,8 @@ impl StemStream {
         let (silent, wanted) = stems.split_at_mut(silent_frames);
         silent.fill(Default::default());
         if wanted.is_empty() {
+            // Room for the worker, who would otherwise stand before a ring full of the past.
+            self.drop_stale(STALE_BLOCKS * silent_frames);
             return;
         }
         let first_wanted = block_start + silent_frames as u64 - lag_frames;
@@ -145,12 +153,12 @@ impl StemStream {
     ) -> usize {
         let mut got_frames = self.receive(first_wanted, wanted);
         let free_wait = self.clock.free_wait();
-        if got_frames == wanted.len() || free_wait.is_zero() {
+        if got_frames == wanted.len() || free_wait < MIN_WAIT {
             return got_frames;
         }
         let began = Instant::now();
         while got_frames < wanted.len() && !self.failed() {
-            if began.elapsed() > free_wait {
+            if began.elapsed() + WAIT_STEP > free_wait {
                 if free_wait == MAX_WAIT {
                     // Offline, with a worker that does not answer: say so, and stop waiting for
                     // ever once per block.
@@ -166,6 +174,17 @@ impl StemStream {
         }
         self.clock.has_waited(began.elapsed());
         got_frames
+    }
+
+    /// Drops at most so many frames of other epochs from the front of the ring.
+    fn drop_stale(&mut self, at_most_frames: usize) {
+        let stems = &mut self.connection.stems;
+        for _ in 0..at_most_frames {
+            match stems.first() {
+                Some(frame) if frame.epoch != self.epoch => stems.skip(1),
+                _ => return,
+            };
+        }
     }
 
     /// Fills `wanted` with what is there of the frames from `first_wanted` on. Drops frames of

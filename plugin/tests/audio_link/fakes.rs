@@ -10,29 +10,29 @@ use crossbeam_channel::Receiver;
 use nice_assert_no_alloc::assert_no_alloc;
 
 /// Its stems are these parts of the input, in the order of the buses.
-pub const PARTS: [f32; STEMS] = [0.125, 0.25, 0.5, 0.125];
+pub(crate) const PARTS: [f32; STEMS] = [0.125, 0.25, 0.5, 0.125];
 
 /// Controls that change nothing.
-pub const NEUTRAL: Controls = Controls {
+pub(crate) const NEUTRAL: Controls = Controls {
     stem_gains: [1.0; STEMS],
     bypass: false,
 };
 
 /// Makes fixed parts of what it hears; can be stopped, slowed down and broken.
-pub struct FakeModel {
-    spec: ModelSpec,
-    chunks_seen: usize,
+pub(crate) struct FakeModel {
+    pub(crate) spec: ModelSpec,
+    pub(crate) chunks_seen: usize,
     /// Before its `n`th chunk it waits for a message, or for the sender to go.
-    pub gate: Option<(usize, Receiver<()>)>,
+    pub(crate) gate: Option<(usize, Receiver<()>)>,
     /// Time for one chunk.
-    pub compute: Duration,
+    pub(crate) compute: Duration,
     /// From this chunk on it fails.
-    pub fails_from: usize,
+    pub(crate) fails_from: usize,
 }
 
 impl FakeModel {
     /// At 48 kHz; stems in another order than the buses.
-    pub fn new(hop_frames: usize) -> Self {
+    pub(crate) fn new(hop_frames: usize) -> Self {
         let stems = STEM_NAMES
             .iter()
             .rev()
@@ -87,18 +87,18 @@ impl StemModel for FakeModel {
 
 /// What came out of the five buses, left channels; the right ones are their negatives.
 #[derive(Default)]
-pub struct Played {
-    pub main: Vec<f32>,
-    pub stems: [Vec<f32>; STEMS],
+pub(crate) struct Played {
+    pub(crate) main: Vec<f32>,
+    pub(crate) stems: [Vec<f32>; STEMS],
 }
 
 /// Starts a separation by `model`.
-pub fn start(host: HostSetup, model: FakeModel) -> (Separation, AudioLink) {
+pub(crate) fn start(host: HostSetup, model: FakeModel) -> (Separation, AudioLink) {
     Separation::start(host, move || Ok(model))
 }
 
 /// Plays one block, its negative on the right, with no allocation allowed.
-pub fn play_block(link: &mut AudioLink, input: &[f32], controls: Controls, played: &mut Played) {
+pub(crate) fn play_block(link: &mut AudioLink, input: &[f32], controls: Controls, played: &mut Played) {
     let mut left = input.to_vec();
     let mut right: Vec<f32> = input.iter().map(|sample| -sample).collect();
     // Stale data, as hosts leave in their buffers.
@@ -121,21 +121,21 @@ pub fn play_block(link: &mut AudioLink, input: &[f32], controls: Controls, playe
 }
 
 /// Plays `input` in blocks as fast as it goes.
-pub fn play(link: &mut AudioLink, input: &[f32], block_frames: usize, played: &mut Played) {
+pub(crate) fn play(link: &mut AudioLink, input: &[f32], block_frames: usize, played: &mut Played) {
     for block in input.chunks(block_frames) {
         play_block(link, block, NEUTRAL, played);
     }
 }
 
 /// Plays like a sound card: no block before its time.
-pub struct Live {
-    pub rate_hz: u32,
-    pub started: Instant,
-    pub frames: usize,
+pub(crate) struct Live {
+    pub(crate) rate_hz: u32,
+    pub(crate) started: Instant,
+    pub(crate) frames: usize,
 }
 
 impl Live {
-    pub fn play(
+    pub(crate) fn play(
         &mut self,
         link: &mut AudioLink,
         input: &[f32],
@@ -152,7 +152,7 @@ impl Live {
 }
 
 /// Noise between -0.5 and 0.5, the same every time, never zero.
-pub fn noise(frames: usize) -> Vec<f32> {
+pub(crate) fn noise(frames: usize) -> Vec<f32> {
     let mut state = 0x2545_f491_u32;
     let next = |_| {
         state ^= state << 13;
@@ -164,7 +164,7 @@ pub fn noise(frames: usize) -> Vec<f32> {
 }
 
 /// `input` as it must come out: `latency_frames` later, cut to the same length.
-pub fn delayed(input: &[f32], latency_frames: usize) -> Vec<f32> {
+pub(crate) fn delayed(input: &[f32], latency_frames: usize) -> Vec<f32> {
     let silence = std::iter::repeat_n(0.0, latency_frames);
     silence
         .chain(input.iter().copied())
@@ -173,7 +173,7 @@ pub fn delayed(input: &[f32], latency_frames: usize) -> Vec<f32> {
 }
 
 /// Panics at the first frame where two streams differ.
-pub fn assert_same(got: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+pub(crate) fn assert_same(got: &[f32], expected: &[f32], tolerance: f32, what: &str) {
     assert_eq!(got.len(), expected.len(), "{what}: length");
     for (frame, (got, expected)) in got.iter().zip(expected).enumerate() {
         let near = (got - expected).abs() <= tolerance;

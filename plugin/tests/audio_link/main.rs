@@ -85,8 +85,9 @@ fn after_a_late_hop_the_stems_are_back_in_place() {
         frames: 0,
     };
     live.play(&mut link, stalled, 480, &mut played);
-    assert!(separation.counts().dropouts >= 1);
-    drop(release);
+    let dropouts = separation.counts().dropouts;
+    drop(release); // before any assertion: a worker at its gate cannot be ended
+    assert!(dropouts >= 1);
     live.play(&mut link, after, 480, &mut played);
 
     let expected = delayed(&input, separation.latency_frames());
@@ -102,8 +103,8 @@ fn after_a_late_hop_the_stems_are_back_in_place() {
         }
     }
     assert_eq!(separation.counts().late_frames, late_frames);
-    assert!(late_frames < 60_000, "the stems never came back");
-    assert_ne!(played.main.last(), Some(&0.0));
+    let end = played.main.len() - 12_000;
+    assert!(played.main[end..].iter().any(|&sample| sample != 0.0), "the stems never came back");
 }
 
 /// Guards against the past sounding after a transport jump, above all the hop that the worker was
@@ -144,11 +145,11 @@ fn a_host_that_freewheels_loses_nothing() {
         ..OFFLINE
     };
     let model = FakeModel {
-        compute: Duration::from_millis(30),
-        ..FakeModel::new(1024)
+        compute: Duration::from_millis(120),
+        ..FakeModel::new(4096)
     };
     let (separation, mut link) = start(host, model);
-    let input = noise(30_000);
+    let input = noise(60_000);
     let mut played = Played::default();
     play(&mut link, &input, 64, &mut played);
     assert_eq!(separation.counts(), Counts::default());
