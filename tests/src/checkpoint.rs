@@ -19,12 +19,6 @@ const STRIDE: usize = 4;
 /// For each channel and each of the `STRIDE` phases one unit for the positive half wave and one
 /// for the negative, since the ReLU lets only one through.
 const WIDTH: usize = CHANNELS * STRIDE * 2;
-const CONFIG: &str = r#"{
-    "channels": 16, "depth": 1, "kernel_size": 8, "stride": 4, "context": 1, "lstm_layers": 0,
-    "rewrite": false, "glu": false, "resample": false, "normalize": false,
-    "sample_rate": 44100, "segment_frames": 4096
-}"#;
-
 /// The tensors of one tiny model, row-major.
 struct Weights {
     /// `[WIDTH, CHANNELS, KERNEL]`
@@ -51,8 +45,12 @@ impl Weights {
     }
 }
 
-/// Writes a model whose stems are its input times [`ECHO_GAINS`], to within the rounding of `f32`.
-pub fn echo(path: &Path) {
+/// Frames of a chunk that keep latency and run time of a test small. The hop is a quarter of it.
+pub const SHORT_CHUNK_FRAMES: usize = 4096;
+
+/// Writes a model whose stems are its input times [`ECHO_GAINS`], to within the rounding of `f32`,
+/// and which looks at `chunk_frames` (a multiple of 4) at a time.
+pub fn echo(path: &Path, chunk_frames: usize) {
     let mut weights = Weights::zeros();
     for channel in 0..CHANNELS {
         for phase in 0..STRIDE {
@@ -68,7 +66,7 @@ pub fn echo(path: &Path) {
             }
         }
     }
-    write(path, &weights);
+    write(path, &weights, chunk_frames);
 }
 
 /// Writes a model with random weights: its stems are noisy functions of whatever lies within a
@@ -83,10 +81,17 @@ pub fn random(path: &Path) {
         let length = tensor.len();
         tensor.copy_from_slice(&values[..length]);
     }
-    write(path, &weights);
+    write(path, &weights, SHORT_CHUNK_FRAMES);
 }
 
-fn write(path: &Path, weights: &Weights) {
+fn write(path: &Path, weights: &Weights, chunk_frames: usize) {
+    let config = format!(
+        r#"{{
+            "channels": {WIDTH}, "depth": 1, "kernel_size": {KERNEL}, "stride": {STRIDE},
+            "context": 1, "lstm_layers": 0, "rewrite": false, "glu": false, "resample": false,
+            "normalize": false, "sample_rate": 44100, "segment_frames": {chunk_frames}
+        }}"#
+    );
     let outputs = ECHO_GAINS.len() * CHANNELS;
     let tensors = [
         (
@@ -116,7 +121,7 @@ fn write(path: &Path, weights: &Weights) {
     let metadata = [
         ("bunri.format", "1"),
         ("bunri.architecture", "demucs"),
-        ("bunri.config", CONFIG),
+        ("bunri.config", config.as_str()),
         ("bunri.provenance", "{}"),
         ("bunri.licence", "CC0-1.0"),
     ]

@@ -4,7 +4,7 @@
 //! - [`host`]: what a test asks of either host ([`PluginHost`]), and how it wants to be treated
 //!   ([`Setup`]).
 //! - [`clap_host`], [`vst3_host`]: the two hosts, on `clack-host` and `vst3-host`.
-//! - [`vst3_latency`]: the one question `vst3-host` cannot ask.
+//! - [`vst3_bare`]: the questions that `vst3-host` cannot ask.
 //! - [`own_process`]: one process, one environment, one engine per test, under any test runner.
 //! - [`checkpoint`]: tiny models with known answers.
 //! - [`signals`]: what goes in, and how what comes out is judged.
@@ -17,7 +17,7 @@ pub mod clap_host;
 pub mod host;
 pub mod own_process;
 pub mod signals;
+pub mod vst3_bare;
 pub mod vst3_host;
-pub mod vst3_latency;
 
 pub use host::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};

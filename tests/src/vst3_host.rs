@@ -8,7 +8,7 @@ use vst3_host::plugin::{Plugin, ProcessMode};
 
 use crate::bundle::vst3_library;
 use crate::host::{AuxBuses, Clock, Pace, ParameterView, PluginHost, Setup, block_ranges};
-use crate::vst3_latency::reported_latency_frames;
+use crate::vst3_bare::reported_latency_frames;
 
 /// The plugin in a VST3 host.
 pub struct Vst3Host {
@@ -137,6 +137,6 @@ impl PluginHost for Vst3Host {
     }
 
     fn output_names(&mut self) -> Vec<String> {
-        crate::vst3_latency::output_names(&self.library)
+        crate::vst3_bare::output_names(&self.library)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bunri_tests::bundle::{Bundles, engine_folder};
-use bunri_tests::checkpoint;
+use bunri_tests::checkpoint::{self, SHORT_CHUNK_FRAMES};
 use bunri_tests::own_process::{Environment, in_own_process};
 use bunri_tests::signals::noise;
 use bunri_tests::{AuxBuses, Format, Pace, Setup};
@@ -21,7 +21,7 @@ fn process_never_touches_the_heap() {
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let echo = folder.path().join("echo.safetensors");
-    checkpoint::echo(&echo);
+    checkpoint::echo(&echo, SHORT_CHUNK_FRAMES);
     for model in [echo, folder.path().join("missing.safetensors")] {
         let environment = Environment {
             engine_folder: Some(engine_folder.clone()),

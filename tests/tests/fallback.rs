@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bunri_tests::bundle::{Bundles, engine_folder};
-use bunri_tests::checkpoint;
+use bunri_tests::checkpoint::{self, SHORT_CHUNK_FRAMES};
 use bunri_tests::own_process::{Environment, in_own_process};
 use bunri_tests::signals::{assert_near, delayed, noise};
 use bunri_tests::{AuxBuses, Format, Pace, Setup};
@@ -46,7 +46,7 @@ fn no_such_model() {
 #[test]
 fn a_truncated_model() {
     with_model("a_truncated_model", |model| {
-        checkpoint::echo(model);
+        checkpoint::echo(model, SHORT_CHUNK_FRAMES);
         let bytes = std::fs::read(model).expect("the model");
         std::fs::write(model, &bytes[..bytes.len() - 1000]).expect("the model cut short");
     });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bunri_stream::Planar;
 use bunri_tests::bundle::{Bundles, engine_folder};
-use bunri_tests::checkpoint::{self, ECHO_GAINS};
+use bunri_tests::checkpoint::{self, ECHO_GAINS, SHORT_CHUNK_FRAMES};
 use bunri_tests::own_process::{Environment, in_own_process};
 use bunri_tests::signals::{assert_near, delayed, noise, scaled, sum};
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
@@ -19,7 +19,7 @@ fn with_echo(name: &str, body: impl Fn(Format, &mut dyn PluginHost)) {
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let model = folder.path().join("echo.safetensors");
-    checkpoint::echo(&model);
+    checkpoint::echo(&model, SHORT_CHUNK_FRAMES);
     let environment = Environment {
         engine_folder: Some(engine_folder),
         model: Some(model),

@@ -1,10 +1,11 @@
 //! Latency is told exactly: what goes in comes out that many frames later, on every bus.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use bunri_stream::Planar;
 use bunri_tests::bundle::{Bundles, engine_folder};
-use bunri_tests::checkpoint::{self, ECHO_GAINS};
+use bunri_tests::checkpoint::{self, ECHO_GAINS, SHORT_CHUNK_FRAMES};
 use bunri_tests::own_process::{Environment, in_own_process};
 use bunri_tests::signals::{assert_near, delayed, impulse, peak, scaled, sum};
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
@@ -32,23 +33,32 @@ impulses! {
     clap_44100_freewheel: Clap, 44_100, Freewheel;
     clap_48000_freewheel: Clap, 48_000, Freewheel;
     clap_96000_freewheel: Clap, 96_000, Freewheel;
-    clap_48000_live: Clap, 48_000, Live;
     vst3_44100_offline: Vst3, 44_100, Offline;
     vst3_48000_offline: Vst3, 48_000, Offline;
     vst3_96000_offline: Vst3, 96_000, Offline;
     vst3_44100_freewheel: Vst3, 44_100, Freewheel;
     vst3_48000_freewheel: Vst3, 48_000, Freewheel;
     vst3_96000_freewheel: Vst3, 96_000, Freewheel;
-    vst3_48000_live: Vst3, 48_000, Live;
 }
+
+/// Block sizes that a run goes through, each list of them in turn.
+const BLOCKS: [&[usize]; 5] = [&[1], &[64], &[1000], &[4096], &[1, 64, 1000, 4096, 63]];
 
 fn arrive_at_the_reported_latency(name: &str, format: Format, rate_hz: u32, pace: Pace) {
     let Some(engine_folder) = engine_folder() else {
         return;
     };
+    // Chunk, lists of block sizes, attempts. A host that freewheels while it claims realtime is told
+    // from one that plays by how far it is ahead of the clock when the first hop is due: the hop
+    // must be long, and a machine too busy to be ahead at all loses hops by contract. Single frames
+    // are never far ahead.
+    let (chunk_frames, blocks, attempts) = match pace {
+        Pace::Freewheel => (65_536, &BLOCKS[1..], 3),
+        Pace::Offline | Pace::Live => (SHORT_CHUNK_FRAMES, &BLOCKS[..], 1),
+    };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let model = folder.path().join("echo.safetensors");
-    checkpoint::echo(&model);
+    checkpoint::echo(&model, chunk_frames);
     let environment = Environment {
         engine_folder: Some(engine_folder),
         model: Some(model),
@@ -61,20 +71,31 @@ fn arrive_at_the_reported_latency(name: &str, format: Format, rate_hz: u32, pace
             let bundles = Bundles::new();
             let mut host = format.load(&bundles.path(format));
             for aux in [AuxBuses::Active, AuxBuses::Inactive] {
-                for blocks in [&[1][..], &[64], &[1000], &[4096], &[1, 64, 1000, 4096, 63]] {
-                    let max_block_frames = blocks.iter().copied().max().unwrap_or(1);
+                for blocks in blocks {
                     let setup = Setup {
                         rate_hz,
-                        max_block_frames,
+                        max_block_frames: blocks.iter().copied().max().unwrap_or(1),
                         pace,
                         aux,
                     };
-                    host.activate(setup);
-                    check(host.as_mut(), &setup, blocks);
+                    check_repeatedly(host.as_mut(), &setup, blocks, attempts);
                 }
             }
         },
     );
+}
+
+/// Panics if `check` does so in each of so many attempts.
+fn check_repeatedly(host: &mut dyn PluginHost, setup: &Setup, blocks: &[usize], attempts: usize) {
+    for _ in 1..attempts {
+        host.activate(*setup);
+        let attempt = AssertUnwindSafe(|| check(&mut *host, setup, blocks));
+        if std::panic::catch_unwind(attempt).is_ok() {
+            return;
+        }
+    }
+    host.activate(*setup);
+    check(host, setup, blocks);
 }
 
 /// Sends two impulses through `host` and looks for them on all connected buses.
@@ -126,27 +147,25 @@ fn check(host: &mut dyn PluginHost, setup: &Setup, blocks: &[usize]) {
             &format!("{what}: carried by the model"),
         );
     }
+    // Above half the lower rate there is nothing left to carry.
+    let height = 1f32.min(MODEL_RATE_HZ as f32 / setup.rate_hz as f32);
     for at in positions {
-        assert_centred(&carried, at + latency, &what);
+        assert_centred(&carried, at + latency, height, &what);
     }
 }
 
-/// Panics unless the largest sample within 700 frames is at `centre` and the signal is symmetric
-/// around it: a delay that is off by a fraction of a frame leans to one side.
-fn assert_centred(carried: &Planar, centre: usize, what: &str) {
+/// Panics unless the largest sample within 700 frames is at `centre`, about `height` high, and the
+/// signal is symmetric around it: a delay that is off by a fraction of a frame leans to one side.
+fn assert_centred(carried: &Planar, centre: usize, height: f32, what: &str) {
     let near = carried.slice(centre - 700, 1401);
-    let (height, at) = peak(&near);
+    let (got_height, at) = peak(&near);
     assert!(
-        height > 0.5,
-        "{what}: the model carried only {height} of an impulse"
+        (0.85 * height..1.01 * height).contains(&got_height),
+        "{what}: the model carried {got_height} of an impulse, expected about {height}"
     );
     assert_eq!(at, 700, "{what}: carried by the model");
     let mut mirrored = near.clone();
     mirrored.channels_mut().for_each(<[f32]>::reverse);
-    assert_near(
-        &near,
-        &mirrored,
-        2e-3,
-        &format!("{what}: symmetry of what the model carried"),
-    );
+    let what = format!("{what}: symmetry of what the model carried");
+    assert_near(&near, &mirrored, 1e-3, &what);
 }

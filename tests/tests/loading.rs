@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
-use bunri_tests::bundle::{Bundles, engine_folder};
+use bunri_tests::bundle::{Bundles, engine_folder, vst3_library};
 use bunri_tests::own_process::{Environment, in_own_process};
-use bunri_tests::{AuxBuses, Format, Pace, STEMS, Setup};
+use bunri_tests::{AuxBuses, Format, Pace, STEMS, Setup, vst3_bare};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
+const SETUP: Setup = Setup {
+    rate_hz: 48_000,
+    max_block_frames: 256,
+    pace: Pace::Freewheel,
+    aux: AuxBuses::Active,
+};
 
 /// Guards against stems that arrive under another stem's name in the host's mixer.
 #[test]
@@ -21,28 +27,34 @@ fn both_formats_show_the_five_buses_by_name() {
     }
 }
 
-/// Guards against a scan of all plugins that takes half a gigabyte and a second for this one, and
-/// against parameters that only an active plugin answers for.
+/// Guards against a scan of all plugins that takes half a gigabyte and a second for this one.
 #[test]
 fn a_scan_does_not_load_the_engine() {
+    let Some(engine_folder) = engine_folder() else {
+        return;
+    };
     in_own_process(
         "a_scan_does_not_load_the_engine",
         || Environment {
-            engine_folder: engine_folder(),
+            engine_folder: Some(engine_folder),
             model: None,
         },
         LIMIT,
         || {
             let bundles = Bundles::new();
-            for format in [Format::Clap, Format::Vst3] {
-                let mut host = format.load(&bundles.path(format));
-                assert!(!host.parameters().is_empty(), "{format:?}");
-                let _state = host.save_state();
+            let mut host = Format::Clap.load(&bundles.path(Format::Clap));
+            assert!(!host.parameters().is_empty());
+            let _state = host.save_state();
+            // Not `vst3-host`, which activates whatever it loads.
+            let vst3 = vst3_library(&bundles.path(Format::Vst3));
+            assert_eq!(vst3_bare::output_names(&vst3), host.output_names());
+            for library in ["libbunri_engine", "libtorch"] {
+                let loaded = loaded_libraries(library);
+                assert!(loaded.is_empty(), "a scan loaded {loaded:?}");
             }
-            let loaded: Vec<String> = loaded_libraries("libtorch").collect();
-            assert!(loaded.is_empty(), "a scan loaded {loaded:?}");
-            let loaded: Vec<String> = loaded_libraries("libbunri_engine").collect();
-            assert!(loaded.is_empty(), "a scan loaded {loaded:?}");
+            // The test can fail: once active, the plugin does load the engine.
+            host.activate(SETUP);
+            assert!(!loaded_libraries("libbunri_engine").is_empty());
         },
     );
 }
@@ -60,17 +72,11 @@ fn opening_and_closing_again_and_again_leaves_nothing_running() {
         LIMIT,
         || {
             let bundles = Bundles::new();
-            let setup = Setup {
-                rate_hz: 48_000,
-                max_block_frames: 256,
-                pace: Pace::Freewheel,
-                aux: AuxBuses::Active,
-            };
             let mut threads_after = Vec::new();
             for round in 0..6 {
                 let format = [Format::Clap, Format::Vst3][round % 2];
                 let mut host = format.load(&bundles.path(format));
-                host.activate(setup);
+                host.activate(SETUP);
                 let _ = host.process(&bunri_stream::Planar::zeros(2, 4096), &[256]);
                 if round % 3 == 0 {
                     host.deactivate();
@@ -88,14 +94,13 @@ fn opening_and_closing_again_and_again_leaves_nothing_running() {
 }
 
 /// Paths of the libraries mapped into this process whose names contain `part`.
-fn loaded_libraries(part: &str) -> impl Iterator<Item = String> {
+fn loaded_libraries(part: &str) -> Vec<String> {
     let maps = std::fs::read_to_string("/proc/self/maps").expect("the memory map");
     maps.lines()
         .filter_map(|line| line.split_whitespace().nth(5))
         .filter(|path| path.contains(part))
         .map(str::to_owned)
-        .collect::<Vec<_>>()
-        .into_iter()
+        .collect()
 }
 
 /// Number of threads of this process.

@@ -1,13 +1,16 @@
-//! What `vst3-host` cannot ask: the latency of an active component, and the names of its buses.
+//! What `vst3-host` cannot ask: the latency of an active component, and the names of the buses of
+//! one that was never activated.
 //!
-//! `vst3-host` 0.10 reads `getLatencySamples` only while the component is inactive, when the
-//! wrapper (rightly: CLAP allows the question only then) has no answer yet. So this asks a second
-//! instance of the same class, set up and activated in the same way, through the bare interface.
+//! `vst3-host` 0.10 activates every component that it loads, and reads `getLatencySamples` only
+//! while the component is inactive, when the wrapper has no answer (CLAP knows a latency only of
+//! active plugins). So this asks another instance of the same class, set up in the same way,
+//! through the bare interface.
 #![allow(unsafe_code)] // COM calls into the plugin under test; each block says what it relies on.
 
 use std::ffi::{c_char, c_void};
 use std::path::Path;
 
+use libloading::os::unix::{Library, Symbol};
 use vst3::Steinberg::Vst::{
     BusDirections_::kOutput, BusInfo, IAudioProcessor, IAudioProcessorTrait, IComponent,
     IComponentTrait, IHostApplication, IHostApplicationTrait, MediaTypes_::kAudio, ProcessModes_,
@@ -22,9 +25,6 @@ use vst3::{Class, ComPtr, ComWrapper, Interface};
 use crate::host::{Pace, Setup};
 
 /// The latency that a component set up like `setup` reports once it is active, in host frames.
-///
-/// `library` must be loaded and entered already: a [`Vst3Host`](crate::vst3_host::Vst3Host) for it
-/// is alive.
 ///
 /// # Panics
 /// If the plugin refuses any step.
@@ -59,8 +59,10 @@ pub fn reported_latency_frames(library: &Path, setup: &Setup) -> usize {
     })
 }
 
-/// Names of the audio output buses, in order. Like [`reported_latency_frames`], it needs the
-/// library loaded.
+/// Names of the audio output buses, in order, as a scan learns them: nothing is activated.
+///
+/// # Panics
+/// If the plugin refuses any step.
 #[must_use]
 pub fn output_names(library: &Path) -> Vec<String> {
     with_component(library, |component| {
@@ -84,21 +86,13 @@ pub fn output_names(library: &Path) -> Vec<String> {
 
 /// Makes an instance of the library's audio effect, lends it, and terminates it.
 fn with_component<T>(library: &Path, use_it: impl FnOnce(&ComPtr<IComponent>) -> T) -> T {
-    // SAFETY: the file is a VST3 module that a host has loaded and entered, so this only counts
-    // one more reference, and `GetPluginFactory` has the signature that the format prescribes.
-    let (_module, factory) = unsafe {
-        let module = libloading::Library::new(library).expect("the module");
-        let get_factory: libloading::Symbol<unsafe extern "C" fn() -> *mut IPluginFactory> = module
-            .get(b"GetPluginFactory")
-            .expect("the factory function");
-        let factory = ComPtr::from_raw(get_factory()).expect("a factory");
-        (module, factory)
-    };
+    let module = Module::enter(library);
+    let factory = module.factory();
     let host = ComWrapper::new(NamedHost)
         .to_com_ptr::<IHostApplication>()
         .expect("the host");
     // SAFETY: all pointers handed over live until `terminate` has returned; `initialize` is paired
-    // with `terminate` as the format asks.
+    // with `terminate` as the format asks. PClassInfo is plain data, which the plugin fills in.
     unsafe {
         let mut class = std::mem::zeroed();
         assert_eq!(factory.getClassInfo(0, &mut class), kResultOk, "class info");
@@ -112,6 +106,52 @@ fn with_component<T>(library: &Path, use_it: impl FnOnce(&ComPtr<IComponent>) ->
         let answer = use_it(&component);
         component.terminate();
         answer
+    }
+}
+
+/// A VST3 module, entered once more: the format counts entries and exits.
+struct Module {
+    library: Library,
+}
+
+impl Module {
+    fn enter(path: &Path) -> Self {
+        // SAFETY: the file is the plugin under test; the function has the signature that the
+        // format prescribes, and gets the handle that it asks for.
+        unsafe {
+            let handle = Library::new(path).expect("the module").into_raw();
+            let library = Library::from_raw(handle);
+            let enter: Symbol<unsafe extern "C" fn(*mut c_void) -> bool> =
+                library.get(b"ModuleEntry").expect("the entry function");
+            assert!(enter(handle), "ModuleEntry");
+            Self { library }
+        }
+    }
+
+    fn factory(&self) -> ComPtr<IPluginFactory> {
+        // SAFETY: the module is entered, and the function has the signature that the format
+        // prescribes.
+        unsafe {
+            let get_factory: Symbol<unsafe extern "C" fn() -> *mut IPluginFactory> = self
+                .library
+                .get(b"GetPluginFactory")
+                .expect("the factory function");
+            ComPtr::from_raw(get_factory()).expect("a factory")
+        }
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        // SAFETY: paired with `enter`; nothing of the module is in use any more.
+        unsafe {
+            if let Ok(exit) = self
+                .library
+                .get::<unsafe extern "C" fn() -> bool>(b"ModuleExit")
+            {
+                exit();
+            }
+        }
     }
 }
 

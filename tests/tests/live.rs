@@ -1,0 +1,102 @@
+//! Playing live on a machine that may be too slow: what comes is in its place, or does not come.
+
+use std::time::Duration;
+
+use bunri_stream::Planar;
+use bunri_tests::bundle::{Bundles, engine_folder};
+use bunri_tests::checkpoint::{self, ECHO_GAINS};
+use bunri_tests::own_process::{Environment, in_own_process};
+use bunri_tests::signals::{delayed, noise, scaled};
+use bunri_tests::{AuxBuses, Format, Pace, PluginHost, Setup};
+
+const LIMIT: Duration = Duration::from_secs(120);
+/// The model's own rate: its stems are exactly the delayed input times its gains.
+const RATE_HZ: u32 = 44_100;
+/// The hop is a quarter of it, 93 ms.
+const CHUNK_FRAMES: usize = 16_384;
+/// How long the host plays each time.
+const PLAYED_FRAMES: usize = 3 * RATE_HZ as usize;
+
+/// Guards against stems that slip: a hop that comes late and is played late puts everything after
+/// it out of time, for ever, with the dry signal, with the other tracks and with the other stems.
+/// How many hops are late is the machine's affair, so that is only printed.
+#[test]
+fn every_frame_is_in_its_place_or_silent_on_all_buses() {
+    let Some(engine_folder) = engine_folder() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = folder.path().join("echo.safetensors");
+    checkpoint::echo(&model, CHUNK_FRAMES);
+    let environment = Environment {
+        engine_folder: Some(engine_folder),
+        model: Some(model),
+    };
+    let name = "every_frame_is_in_its_place_or_silent_on_all_buses";
+    in_own_process(
+        name,
+        || environment,
+        LIMIT,
+        || {
+            let bundles = Bundles::new();
+            for format in [Format::Clap, Format::Vst3] {
+                let mut host = format.load(&bundles.path(format));
+                for (max_block_frames, aux) in [
+                    (64, AuxBuses::Active),
+                    (1000, AuxBuses::Active),
+                    (512, AuxBuses::Inactive),
+                ] {
+                    let setup = Setup {
+                        rate_hz: RATE_HZ,
+                        max_block_frames,
+                        pace: Pace::Live,
+                        aux,
+                    };
+                    let what = format!("{format:?}, {setup:?}");
+                    let shares = (0..3).map(|_| share_played(host.as_mut(), setup, &what));
+                    let played = shares.inspect(|share| println!("{what}: {share:.3} played"));
+                    assert!(
+                        played.into_iter().any(|share| share > 0.2),
+                        "{what}: nearly nothing was played in three attempts"
+                    );
+                }
+            }
+        },
+    );
+}
+
+/// Plays noise and returns the share of frames that were not silent. Panics if any frame is
+/// neither what it should be on all buses nor silent on all buses.
+fn share_played(host: &mut dyn PluginHost, setup: Setup, what: &str) -> f64 {
+    host.activate(setup);
+    let latency = host.latency_frames();
+    let input = noise(latency + PLAYED_FRAMES, 21);
+    let buses = host.process(&input, &[setup.max_block_frames]);
+    let late = delayed(&input, latency);
+    let expected: Vec<Planar> = [1.0]
+        .into_iter()
+        .chain(ECHO_GAINS)
+        .map(|gain| scaled(&late, gain))
+        .collect();
+    let mut played = 0;
+    for frame in latency..input.frames() {
+        let samples = |signals: &[Planar]| -> Vec<f32> {
+            let signals = signals.iter().take(buses.len());
+            signals
+                .flat_map(|bus| bus.channels().map(move |channel| channel[frame]))
+                .collect()
+        };
+        let (got, expected) = (samples(&buses), samples(&expected));
+        if got.iter().all(|&sample| sample == 0.0) {
+            continue;
+        }
+        let near =
+            std::iter::zip(&got, &expected).all(|(got, expected)| (got - expected).abs() < 1e-5);
+        assert!(
+            near,
+            "{what}: frame {frame} is {got:?}, expected {expected:?} or silence"
+        );
+        played += 1;
+    }
+    f64::from(played) / PLAYED_FRAMES as f64
+}
