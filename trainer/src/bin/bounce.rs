@@ -1,5 +1,7 @@
 //! `bounce`: stems from audio files.
 
+use std::process::ExitCode;
+
 use bunri_trainer::bounce;
 use clap::Parser;
 
@@ -10,6 +12,6 @@ struct Cli {
     args: bounce::Args,
 }
 
-fn main() -> anyhow::Result<()> {
-    bounce::run(Cli::parse().args)
+fn main() -> anyhow::Result<ExitCode> {
+    Ok(bounce::run(Cli::parse().args)?.into())
 }

@@ -1,0 +1,106 @@
+//! The command line of `bounce`, and what of it can be checked before any work is done.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use bunri_model::{DEFAULT_OVERLAP, DeviceChoice};
+use bunri_stream::Encoding;
+use clap::ValueEnum;
+
+/// Command line of `bounce`.
+///
+/// Without a file it renders a demo song of 30 seconds, separates it and says how well.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Audio files: wav, aiff, flac, mp3, ogg/vorbis or m4a/aac, mono or stereo, at any rate.
+    pub files: Vec<PathBuf>,
+
+    /// Folder for the results: each file gets a folder of its own name in it.
+    #[arg(short, long, value_name = "DIR", default_value = "out")]
+    pub output: PathBuf,
+
+    /// Model file (.safetensors); without it, the model that this program was built with.
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+
+    /// Where the model runs: auto, cpu, cuda or cuda:N.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: DeviceChoice,
+
+    /// Write only these of the model's stems, e.g. drums,vocals.
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        conflicts_with = "two_stems"
+    )]
+    pub stems: Vec<String>,
+
+    /// Write two files: this stem, and the sum of all others as no_<STEM>.
+    #[arg(long, value_name = "STEM")]
+    pub two_stems: Option<String>,
+
+    /// Container of the results.
+    #[arg(long, value_enum, default_value_t = Format::Wav)]
+    pub format: Format,
+
+    /// Bits per sample: 16, 24 or 32f. wav: 32f unless chosen, flac: 24.
+    ///
+    /// With 32f the stems add up to the decoded input to within the rounding of floats, below
+    /// -130 dBFS; with 24 bits as well, and with 16 below -90 dBFS, unless a stem is louder than
+    /// full scale: integers clip there (bounce then says so), floats do not.
+    #[arg(long, value_enum)]
+    pub bits: Option<Bits>,
+
+    /// How much of each chunk overlaps the next, from 0 to below 1: more is slower and smoother.
+    #[arg(long, value_name = "FRACTION", default_value_t = DEFAULT_OVERLAP)]
+    pub overlap: f64,
+
+    /// Leave the stems as the model makes them, instead of correcting them to add up to the input.
+    #[arg(long)]
+    pub no_consistency: bool,
+}
+
+/// Container of the results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// RIFF WAVE.
+    Wav,
+    /// FLAC.
+    Flac,
+}
+
+/// Bits per sample of the results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Bits {
+    /// 16-bit integers.
+    #[value(name = "16")]
+    Int16,
+    /// 24-bit integers.
+    #[value(name = "24")]
+    Int24,
+    /// 32-bit floats.
+    #[value(name = "32f")]
+    Float32,
+}
+
+impl Args {
+    /// The encoding that format and bits come to.
+    ///
+    /// # Errors
+    /// FLAC has no floats.
+    pub(super) fn encoding(&self) -> Result<Encoding> {
+        Ok(match (self.format, self.bits) {
+            // The stem of a mixture that peaks at full scale can be louder than full scale, and a
+            // clipped stem would no longer add up.
+            (Format::Wav, None | Some(Bits::Float32)) => Encoding::Wav32Float,
+            (Format::Wav, Some(Bits::Int24)) => Encoding::Wav24,
+            (Format::Wav, Some(Bits::Int16)) => Encoding::Wav16,
+            (Format::Flac, None | Some(Bits::Int24)) => Encoding::Flac24,
+            (Format::Flac, Some(Bits::Int16)) => Encoding::Flac16,
+            (Format::Flac, Some(Bits::Float32)) => {
+                bail!("flac cannot hold floats: choose --bits 24, or --format wav")
+            }
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! A song whose stems are known: what a separation sounds like, and how far it is from the truth.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use bunri_stream::{Encoding, FileWriter, Planar, read_clip};
+
+use super::separate_file::{Job, Separated};
+use super::targets::Target;
+use crate::evaluate::metrics::{nsdr, track_level_dbfs};
+use crate::evaluate::score::ACTIVE_FLOOR_DBFS;
+use crate::evaluate::table::{Table, db_cell};
+use crate::render::{RenderedSong, Sources, render_song};
+
+/// The demo's song: no training set of this project is rendered from seeds near this one.
+const SEED: u64 = 900_030;
+const SECONDS: f64 = 30.0;
+
+/// Where the demo's files lie.
+#[derive(Debug)]
+pub(super) struct Demo {
+    /// Its folder in the output folder.
+    pub(super) folder: PathBuf,
+    /// What came of the separation.
+    pub(super) separated: Separated,
+    /// Figures for each target.
+    pub(super) table: Table,
+}
+
+/// Renders the song, writes mixture and true stems, separates the mixture and compares.
+///
+/// # Errors
+/// A song that cannot be rendered, a full disk, a model that fails, an interruption.
+pub(super) fn run(job: &Job<'_>, output: &Path) -> Result<Demo> {
+    let folder = output.join("demo");
+    println!("no file given: rendering a demo song of {SECONDS:.0} s");
+    let song = render_song(SEED, SECONDS, &Sources::discover(None, &[])?)?;
+    println!(
+        "  {}, {:.0} beats per minute, {}",
+        song.notes.genre, song.notes.tempo_bpm, song.notes.key
+    );
+    if job.interrupt.is_requested() {
+        bail!("interrupted");
+    }
+    let mixture = write_truth(&song, &folder)?;
+    let separated = job.separate(&mixture, &folder.join("stems"))?;
+    let table = table(&song, job, &separated)?;
+    Ok(Demo {
+        folder,
+        separated,
+        table,
+    })
+}
+
+/// Writes `truth/<stem>.wav` and `mixture.wav`; gives the latter's path.
+fn write_truth(song: &RenderedSong, folder: &Path) -> Result<PathBuf> {
+    let truth = folder.join("truth");
+    std::fs::create_dir_all(&truth)
+        .with_context(|| format!("cannot create the folder {}", truth.display()))?;
+    let write = |path: &Path, audio: &Planar| -> Result<()> {
+        // The song lies on the 16-bit grid: nothing is rounded.
+        let channels = audio.channel_count();
+        let mut file = FileWriter::create(path, song.rate_hz, channels, Encoding::Wav16)?;
+        file.write(audio)?;
+        file.finish()?;
+        Ok(())
+    };
+    for (name, stem) in &song.stems {
+        write(&truth.join(format!("{name}.wav")), stem)?;
+    }
+    let mixture = folder.join("mixture.wav");
+    write(&mixture, &song.mixture())?;
+    Ok(mixture)
+}
+
+/// Compares the files as they were written, which is what the user hears.
+fn table(song: &RenderedSong, job: &Job<'_>, separated: &Separated) -> Result<Table> {
+    let mixture = song.mixture();
+    let mut rows = Vec::new();
+    for (target, path) in job.targets.iter().zip(&separated.files) {
+        let truth = truth(song, &job.model.spec().stems, target);
+        // A ratio to silence says nothing.
+        let truth = truth.filter(|truth| track_level_dbfs(truth) > ACTIVE_FLOOR_DBFS);
+        let stem = read_clip(path)?.audio;
+        let of_stem = truth.as_ref().map(|truth| nsdr(truth, &stem));
+        let of_mixture = truth.as_ref().map(|truth| nsdr(truth, &mixture));
+        let gained = of_stem
+            .zip(of_mixture)
+            .map(|(stem, mixture)| stem - mixture);
+        rows.push(vec![
+            target.name.clone(),
+            db_cell(of_stem),
+            db_cell(of_mixture),
+            db_cell(gained),
+        ]);
+    }
+    Ok(Table {
+        title: "whole-track SDR against the truth, in dB (silence scores 0)".into(),
+        words: 1,
+        header: ["stem", "separated", "untouched mixture", "gained"]
+            .map(String::from)
+            .to_vec(),
+        rows,
+    })
+}
+
+/// What a target should be: the sum of the true stems with the names of its parts; `None` where
+/// the song has no such stem.
+fn truth(song: &RenderedSong, model_stems: &[String], target: &Target) -> Option<Planar> {
+    let stems: Option<Vec<Planar>> = target
+        .parts
+        .iter()
+        .map(|&part| {
+            let found = song
+                .stems
+                .iter()
+                .find(|(name, _)| *name == model_stems[part]);
+            found.map(|(_, stem)| stem.clone())
+        })
+        .collect();
+    stems?.into_iter().reduce(|mut sum, stem| {
+        sum.add(&stem);
+        sum
+    })
+}
