@@ -15,6 +15,12 @@ const FREEWHEELING_PART_OF_LAG: f64 = 0.75;
 /// Fewer blocks than this are never a lead: sound cards hold two or three.
 const FREEWHEELING_BLOCKS: usize = 4;
 
+/// A host that sends nothing for so long has paused; how it played before tells no more.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Time constant, in seconds of audio, with which lag is forgotten: slowly enough that a host that
+/// hung for a moment may catch up without being taken for one that freewheels.
+const LAG_MEMORY_SECONDS: f64 = 2.0;
+
 /// Compares the audio that the host has asked for with the time it has taken to do so.
 ///
 /// Some hosts render offline and say they play (Ardour 7.3's export is one). They are recognised
@@ -58,10 +64,14 @@ impl HostClock {
     pub fn block_begins(&mut self, now: Instant, frames: usize) {
         if let Some(started) = self.block_started {
             let passed = now.saturating_duration_since(started);
-            let audio_seconds = self.host.seconds(self.block_frames);
-            self.lead_seconds = (self.lead_seconds + audio_seconds - passed.as_secs_f64()).max(0.0);
-            let own = passed.saturating_sub(self.waited).as_secs_f64();
-            self.own_lead_seconds = (self.own_lead_seconds + audio_seconds - own).max(0.0);
+            let own = passed.saturating_sub(self.waited);
+            if own > PAUSE {
+                self.distrust();
+            } else {
+                let audio_seconds = self.host.seconds(self.block_frames);
+                self.lead_seconds = advanced(self.lead_seconds, audio_seconds, passed);
+                self.own_lead_seconds = advanced(self.own_lead_seconds, audio_seconds, own);
+            }
         }
         self.block_started = Some(now);
         self.block_frames = frames;
@@ -80,14 +90,36 @@ impl HostClock {
         {
             MAX_WAIT
         } else {
-            let lead = Duration::try_from_secs_f64(self.lead_seconds).unwrap_or(MAX_WAIT);
+            let lead = Duration::try_from_secs_f64(self.lead_seconds.max(0.0)).unwrap_or_default();
             lead.saturating_sub(self.waited)
         }
+    }
+
+    /// Whether the host says that it renders offline.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.host.offline
+    }
+
+    /// Forgets that the host seemed to lead.
+    pub fn distrust(&mut self) {
+        self.lead_seconds = 0.0;
+        self.own_lead_seconds = 0.0;
     }
 
     /// Notes a wait.
     pub fn has_waited(&mut self, time: Duration) {
         self.waited += time;
+    }
+}
+
+/// The lead after so much audio in so much time.
+fn advanced(lead_seconds: f64, audio_seconds: f64, passed: Duration) -> f64 {
+    let lead_seconds = lead_seconds + audio_seconds - passed.as_secs_f64();
+    if lead_seconds < 0.0 {
+        lead_seconds * (1.0 - audio_seconds / LAG_MEMORY_SECONDS).max(0.0)
+    } else {
+        lead_seconds
     }
 }
 
@@ -132,6 +164,18 @@ mod tests {
         let uneven = (0..500).map(|block| block * 10 + if block % 2 == 0 { 6 } else { 0 });
         let uneven = free_wait_after(&mut clock, start, uneven);
         assert!(uneven <= Duration::from_millis(7), "{uneven:?}");
+    }
+
+    /// Guards against a host that hung for a moment, on a busy machine, being blocked for good while
+    /// it catches up.
+    #[test]
+    fn catching_up_is_no_lead() {
+        let start = Instant::now();
+        let mut clock = HostClock::new(HOST, 48_000);
+        free_wait_after(&mut clock, start, (0..200).map(|block| block * 10));
+        let caught_up = (0..30).map(|block| 2300 + block / 5);
+        let free_wait = free_wait_after(&mut clock, start, caught_up);
+        assert!(free_wait <= Duration::from_millis(60), "{free_wait:?}");
     }
 
     /// Guards against lost hops in the export of a host that claims to play, also after an hour of

@@ -160,9 +160,12 @@ impl StemStream {
         while got_frames < wanted.len() && !self.failed() {
             if began.elapsed() + WAIT_STEP > free_wait {
                 if free_wait == MAX_WAIT {
-                    // Offline, with a worker that does not answer: say so, and stop waiting for
-                    // ever once per block.
-                    self.connection.shared.fail();
+                    // Offline, with a worker that does not answer: say so, once and for all, in
+                    // place of waiting as long for the next block. In any other host it is late.
+                    if self.clock.is_offline() {
+                        self.connection.shared.fail();
+                    }
+                    self.clock.distrust();
                 }
                 break;
             }

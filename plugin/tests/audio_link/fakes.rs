@@ -98,7 +98,12 @@ pub(crate) fn start(host: HostSetup, model: FakeModel) -> (Separation, AudioLink
 }
 
 /// Plays one block, its negative on the right, with no allocation allowed.
-pub(crate) fn play_block(link: &mut AudioLink, input: &[f32], controls: Controls, played: &mut Played) {
+pub(crate) fn play_block(
+    link: &mut AudioLink,
+    input: &[f32],
+    controls: Controls,
+    played: &mut Played,
+) {
     let mut left = input.to_vec();
     let mut right: Vec<f32> = input.iter().map(|sample| -sample).collect();
     // Stale data, as hosts leave in their buffers.

@@ -104,7 +104,10 @@ fn after_a_late_hop_the_stems_are_back_in_place() {
     }
     assert_eq!(separation.counts().late_frames, late_frames);
     let end = played.main.len() - 12_000;
-    assert!(played.main[end..].iter().any(|&sample| sample != 0.0), "the stems never came back");
+    assert!(
+        played.main[end..].iter().any(|&sample| sample != 0.0),
+        "the stems never came back"
+    );
 }
 
 /// Guards against the past sounding after a transport jump, above all the hop that the worker was
