@@ -35,11 +35,21 @@ impl Adam {
         let moments = parameters.iter().map(|(name, parameter)| {
             let first = parameter.zeros_like().detach();
             let average = parameter.detach().copy();
-            (name.clone(), Moments { second: first.copy(), first, average })
+            (
+                name.clone(),
+                Moments {
+                    second: first.copy(),
+                    first,
+                    average,
+                },
+            )
         });
         Self {
             moments: moments.collect(),
-            parameters: parameters.iter().map(|(n, p)| (n.clone(), p.shallow_clone())).collect(),
+            parameters: parameters
+                .iter()
+                .map(|(n, p)| (n.clone(), p.shallow_clone()))
+                .collect(),
             ema_decay,
             step: 0,
         }
@@ -54,8 +64,13 @@ impl Adam {
 
     /// Length of the whole gradient, all parameters together.
     pub(super) fn grad_norm(&self) -> f64 {
-        let squares = self.parameters.values().map(|p| p.grad().square().sum(tch::Kind::Double));
-        squares.fold(0.0, |sum, square| sum + square.double_value(&[])).sqrt()
+        let squares = self
+            .parameters
+            .values()
+            .map(|p| p.grad().square().sum(tch::Kind::Double));
+        squares
+            .fold(0.0, |sum, square| sum + square.double_value(&[]))
+            .sqrt()
     }
 
     /// One step along the gradients, which are first multiplied by `grad_scale`.
@@ -68,12 +83,19 @@ impl Adam {
         let ema_decay = self.ema_decay.min((1.0 + exponent) / (10.0 + exponent));
         tch::no_grad(|| {
             for (name, parameter) in &mut self.parameters {
-                let Some(Moments { first, second, average }) = self.moments.get_mut(name) else {
+                let Some(Moments {
+                    first,
+                    second,
+                    average,
+                }) = self.moments.get_mut(name)
+                else {
                     continue;
                 };
                 let grad = parameter.grad() * grad_scale;
                 let _ = first.lerp_(&grad, 1.0 - BETA_1);
-                let _ = second.g_mul_scalar_(BETA_2).addcmul_(&grad, &(&grad * (1.0 - BETA_2)));
+                let _ = second
+                    .g_mul_scalar_(BETA_2)
+                    .addcmul_(&grad, &(&grad * (1.0 - BETA_2)));
                 let scale = (&*second / correction_2).sqrt() + EPSILON;
                 *parameter -= &*first / scale * (learning_rate / correction_1);
                 if self.ema_decay > 0.0 {
@@ -103,7 +125,15 @@ impl Adam {
         for (name, parameter) in &self.parameters {
             state.push((format!("weight.{name}"), parameter.detach()));
         }
-        for (name, Moments { first, second, average }) in &self.moments {
+        for (
+            name,
+            Moments {
+                first,
+                second,
+                average,
+            },
+        ) in &self.moments
+        {
             for (kind, tensor) in [("first", first), ("second", second), ("average", average)] {
                 state.push((format!("{kind}.{name}"), tensor.shallow_clone()));
             }
@@ -115,12 +145,18 @@ impl Adam {
     ///
     /// # Errors
     /// The first tensor that is missing or has another shape.
-    pub(super) fn restore(&mut self, state: &BTreeMap<String, Tensor>, step: u64) -> anyhow::Result<()> {
+    pub(super) fn restore(
+        &mut self,
+        state: &BTreeMap<String, Tensor>,
+        step: u64,
+    ) -> anyhow::Result<()> {
         for (name, mut tensor) in self.state() {
             let saved = state
                 .get(&name)
                 .filter(|saved| saved.size() == tensor.size())
-                .ok_or_else(|| anyhow::anyhow!("the saved state has no {name} of shape {:?}", tensor.size()))?;
+                .ok_or_else(|| {
+                    anyhow::anyhow!("the saved state has no {name} of shape {:?}", tensor.size())
+                })?;
             tch::no_grad(|| tensor.copy_(saved));
         }
         self.step = step;

@@ -26,7 +26,9 @@ impl Batches {
             .spawn(move || {
                 for step in step.. {
                     let first = step * batch as u64;
-                    let examples = (first..first + batch as u64).map(|i| sampler.example(i)).collect();
+                    let examples = (first..first + batch as u64)
+                        .map(|i| sampler.example(i))
+                        .collect();
                     if sender.send(examples).is_err() {
                         break; // The training is over.
                     }
@@ -38,7 +40,10 @@ impl Batches {
 
     /// The next batch: `[batch, stems, channels, frames]`.
     pub(super) fn next(&self) -> Result<Tensor> {
-        let examples = self.receiver.recv().context("the thread that draws batches has ended")?;
+        let examples = self
+            .receiver
+            .recv()
+            .context("the thread that draws batches has ended")?;
         let stacked: Vec<Tensor> = examples.iter().map(|stems| stack(stems)).collect();
         Ok(Tensor::stack(&stacked, 0))
     }

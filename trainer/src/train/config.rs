@@ -112,7 +112,11 @@ pub struct ValidationConfig {
 
 impl Default for ValidationConfig {
     fn default() -> Self {
-        Self { every_steps: 500, save_every_steps: 100, segments_per_song: 16 }
+        Self {
+            every_steps: 500,
+            save_every_steps: 100,
+            segments_per_song: 16,
+        }
     }
 }
 
@@ -126,19 +130,39 @@ impl TrainConfig {
             .with_context(|| format!("reading the config {}", path.display()))?;
         let config: Self =
             toml::from_str(&text).with_context(|| format!("in the config {}", path.display()))?;
-        config.validate().with_context(|| format!("in the config {}", path.display()))?;
+        config
+            .validate()
+            .with_context(|| format!("in the config {}", path.display()))?;
         Ok(config)
     }
 
     fn validate(&self) -> Result<()> {
         self.model.validate()?;
-        ensure!(self.model.audio_channels == 2, "training works on stereo: set audio_channels = 2");
+        ensure!(
+            self.model.audio_channels == 2,
+            "training works on stereo: set audio_channels = 2"
+        );
         ensure!(!self.data.train.is_empty(), "data.train lists no songs");
-        ensure!(self.optimiser.batch > 0, "optimiser.batch must be at least 1");
-        ensure!(self.optimiser.learning_rate > 0.0, "optimiser.learning_rate must be above 0");
-        ensure!((0.0..1.0).contains(&self.optimiser.ema_decay), "optimiser.ema_decay must be within 0..1");
-        ensure!(self.validation.every_steps > 0, "validation.every_steps must be at least 1");
-        ensure!(self.validation.save_every_steps > 0, "validation.save_every_steps must be at least 1");
+        ensure!(
+            self.optimiser.batch > 0,
+            "optimiser.batch must be at least 1"
+        );
+        ensure!(
+            self.optimiser.learning_rate > 0.0,
+            "optimiser.learning_rate must be above 0"
+        );
+        ensure!(
+            (0.0..1.0).contains(&self.optimiser.ema_decay),
+            "optimiser.ema_decay must be within 0..1"
+        );
+        ensure!(
+            self.validation.every_steps > 0,
+            "validation.every_steps must be at least 1"
+        );
+        ensure!(
+            self.validation.save_every_steps > 0,
+            "validation.save_every_steps must be at least 1"
+        );
         Ok(())
     }
 }

@@ -44,7 +44,11 @@ impl RunFolder {
     }
 }
 
-pub(super) fn train(config: &TrainConfig, stop_after: Option<u64>, init: Option<&Path>) -> Result<()> {
+pub(super) fn train(
+    config: &TrainConfig,
+    stop_after: Option<u64>,
+    init: Option<&Path>,
+) -> Result<()> {
     if let Some(threads) = config.threads {
         tch::set_num_threads(threads);
     }
@@ -54,15 +58,26 @@ pub(super) fn train(config: &TrainConfig, stop_after: Option<u64>, init: Option<
         None => Demucs::untrained(config.model.clone(), config.seed as i64, device)?,
         Some(path) => Checkpoint::load(path, device)?.model,
     };
-    ensure!(*model.config() == config.model, "--init: the checkpoint has another [model] config");
+    ensure!(
+        *model.config() == config.model,
+        "--init: the checkpoint has another [model] config"
+    );
     for parameter in model.parameters().values() {
         let _ = parameter.set_requires_grad(true);
     }
     let mut adam = Adam::new(model.parameters(), config.optimiser.ema_decay);
-    let mut progress = Progress { step: 0, best: None, seconds: 0.0 };
+    let mut progress = Progress {
+        step: 0,
+        best: None,
+        seconds: 0.0,
+    };
     if folder.state.exists() {
         progress = state::load(&folder.state, &mut adam)?;
-        eprintln!("resuming {} at step {}", config.output.display(), progress.step);
+        eprintln!(
+            "resuming {} at step {}",
+            config.output.display(),
+            progress.step
+        );
     }
     // A segment without frames left over: its output is what the loss looks at.
     let frames = config.model.valid_length(config.model.segment_frames);
@@ -81,8 +96,21 @@ pub(super) fn train(config: &TrainConfig, stop_after: Option<u64>, init: Option<
         config.validation.segments_per_song,
     )?;
     spinner.finish_and_clear();
-    let sampler = Arc::new(Sampler::new(pool, stems, config.augment.clone(), frames, config.seed)?);
-    let mut session = Session { config, folder, model, adam, progress, validation };
+    let sampler = Arc::new(Sampler::new(
+        pool,
+        stems,
+        config.augment.clone(),
+        frames,
+        config.seed,
+    )?);
+    let mut session = Session {
+        config,
+        folder,
+        model,
+        adam,
+        progress,
+        validation,
+    };
     session.run(sampler, stop_after)
 }
 
@@ -104,7 +132,11 @@ impl Session<'_> {
             parameters: self.config.model.parameter_count(),
             config: self.config,
         })?;
-        let last_step = self.config.optimiser.steps.min(stop_after.unwrap_or(u64::MAX));
+        let last_step = self
+            .config
+            .optimiser
+            .steps
+            .min(stop_after.unwrap_or(u64::MAX));
         let interrupted = interruption()?;
         let batches = Batches::start(sampler, self.config.optimiser.batch, self.progress.step)?;
         let bar = progress_bar(last_step, self.progress.step);
@@ -133,7 +165,10 @@ impl Session<'_> {
         self.save_state()?;
         bar.finish();
         if interrupted.load(Ordering::Relaxed) {
-            eprintln!("stopped at step {}: the same command resumes it", self.progress.step);
+            eprintln!(
+                "stopped at step {}: the same command resumes it",
+                self.progress.step
+            );
         }
         Ok(())
     }
@@ -144,7 +179,9 @@ impl Session<'_> {
         let mixture = stems.sum_dim_intlist(1, false, Kind::Float); // [batch, channels, frames]
         let estimates = self.model.forward(&mixture); // [batch, stems, channels, output frames]
         let frames = estimates.size()[3];
-        let loss = (&estimates - center_trim(&stems, frames)).abs().mean(Kind::Float);
+        let loss = (&estimates - center_trim(&stems, frames))
+            .abs()
+            .mean(Kind::Float);
         self.adam.zero_grad();
         loss.backward();
         let grad_norm = self.adam.grad_norm();
@@ -157,7 +194,11 @@ impl Session<'_> {
             );
         }
         let longest = self.config.optimiser.clip_grad_norm;
-        let scale = if longest > 0.0 && grad_norm > longest { longest / grad_norm } else { 1.0 };
+        let scale = if longest > 0.0 && grad_norm > longest {
+            longest / grad_norm
+        } else {
+            1.0
+        };
         self.adam.step(learning_rate, scale);
         Ok((loss, grad_norm))
     }
@@ -167,14 +208,20 @@ impl Session<'_> {
             return Ok(());
         }
         let weights = self.adam.shipped_weights();
-        let model = Demucs::from_parameters(self.config.model.clone(), weights, self.model.device())?;
+        let model =
+            Demucs::from_parameters(self.config.model.clone(), weights, self.model.device())?;
         let scores = self.validation.score(&model);
         let step = self.progress.step;
         let is_best = self.progress.best.is_none_or(|(best, _)| scores.l1 < best);
         if is_best {
             self.progress.best = Some((scores.l1, step));
         }
-        log.write(&Event::Validation { step, seconds: self.progress.seconds, is_best, scores: &scores })?;
+        log.write(&Event::Validation {
+            step,
+            seconds: self.progress.seconds,
+            is_best,
+            scores: &scores,
+        })?;
         bar.println(summary(step, &scores, is_best));
         let checkpoint = Checkpoint {
             model,
@@ -197,7 +244,10 @@ impl Session<'_> {
         }
         let notes = [
             ("config".to_owned(), serde_json::to_value(self.config)?),
-            ("training_seconds".to_owned(), self.progress.seconds.round().into()),
+            (
+                "training_seconds".to_owned(),
+                self.progress.seconds.round().into(),
+            ),
         ];
         Ok(Provenance {
             data: self.config.card.data.clone(),
@@ -231,7 +281,12 @@ impl Means {
     }
 
     fn take(&mut self, step: u64, learning_rate: f64) -> Event<'static> {
-        let Self { loss, grad_norm, seconds, steps } = std::mem::take(self);
+        let Self {
+            loss,
+            grad_norm,
+            seconds,
+            steps,
+        } = std::mem::take(self);
         Event::Steps {
             step,
             loss: loss / steps,
@@ -255,7 +310,9 @@ fn progress_bar(last_step: u64, step: u64) -> ProgressBar {
     let style = "{bar:32} step {pos}/{len}  {msg}  {per_sec}  {eta} left";
     let bar = ProgressBar::new(last_step).with_position(step);
     bar.reset_eta();
-    bar.with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()))
+    bar.with_style(
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    )
 }
 
 fn summary(step: u64, scores: &Scores, is_best: bool) -> String {
@@ -265,8 +322,14 @@ fn summary(step: u64, scores: &Scores, is_best: bool) -> String {
         sum.0 += ratio;
         sum.1 += 1;
     }
-    let stems: Vec<String> =
-        sums.iter().map(|(stem, (sum, count))| format!("{stem} {:.2}", sum / *count as f64)).collect();
+    let stems: Vec<String> = sums
+        .iter()
+        .map(|(stem, (sum, count))| format!("{stem} {:.2}", sum / *count as f64))
+        .collect();
     let mark = if is_best { "  (best)" } else { "" };
-    format!("step {step}: valid L1 {:.5}, nSDR dB {}{mark}", scores.l1, stems.join(" "))
+    format!(
+        "step {step}: valid L1 {:.5}, nSDR dB {}{mark}",
+        scores.l1,
+        stems.join(" ")
+    )
 }

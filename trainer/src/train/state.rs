@@ -31,8 +31,15 @@ pub(super) fn save(path: &Path, adam: &Adam, progress: &Progress) -> Result<()> 
         .state()
         .into_iter()
         .map(|(name, tensor)| {
-            let bytes = float_values(&tensor).iter().flat_map(|value| value.to_le_bytes()).collect();
-            (name, tensor.size().iter().map(|&n| n as usize).collect(), bytes)
+            let bytes = float_values(&tensor)
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            (
+                name,
+                tensor.size().iter().map(|&n| n as usize).collect(),
+                bytes,
+            )
         })
         .collect();
     let views = tensors
@@ -47,7 +54,10 @@ pub(super) fn save(path: &Path, adam: &Adam, progress: &Progress) -> Result<()> 
 /// Reads a state back into an optimiser of the same model.
 pub(super) fn load(path: &Path, adam: &mut Adam) -> Result<Progress> {
     let explain = || {
-        format!("resuming from {}: remove the file to start anew from step 0", path.display())
+        format!(
+            "resuming from {}: remove the file to start anew from step 0",
+            path.display()
+        )
     };
     let bytes = std::fs::read(path).with_context(explain)?;
     restore(&bytes, adam).with_context(explain)
@@ -61,10 +71,18 @@ fn restore(bytes: &[u8], adam: &mut Adam) -> Result<Progress> {
     let progress: Progress = serde_json::from_str(progress)?;
     let mut tensors = BTreeMap::new();
     for (name, view) in SafeTensors::deserialize(bytes)?.iter() {
-        let values: Vec<f32> =
-            view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let values: Vec<f32> = view
+            .data()
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect();
         let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
-        tensors.insert(name.to_owned(), Tensor::from_slice(&values).reshape(&shape[..]));
+        tensors.insert(
+            name.to_owned(),
+            Tensor::from_slice(&values).reshape(&shape[..]),
+        );
     }
     adam.restore(&tensors, progress.step)?;
     Ok(progress)

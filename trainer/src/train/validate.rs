@@ -47,7 +47,10 @@ impl Validation {
         let mut segments = Vec::new();
         for source in sources {
             // The mixture needs every stem, also those that are not scored.
-            let everything = SongSource { stems: None, ..source.clone() };
+            let everything = SongSource {
+                stems: None,
+                ..source.clone()
+            };
             for song in usable_songs(&everything, stems)? {
                 let mut audio = BTreeMap::new();
                 for (name, file) in &song.stems {
@@ -73,12 +76,17 @@ impl Validation {
                     segments.push(Segment {
                         song: song.name.clone(),
                         mixture: stack(&[cut(&mixture)]),
-                        stems: truths.map(|(i, block)| (i, stack(&[block]).squeeze_dim(0))).collect(),
+                        stems: truths
+                            .map(|(i, block)| (i, stack(&[block]).squeeze_dim(0)))
+                            .collect(),
                     });
                 }
             }
         }
-        Ok(Self { segments, stems: stems.to_vec() })
+        Ok(Self {
+            segments,
+            stems: stems.to_vec(),
+        })
     }
 
     /// Separates every segment.
@@ -86,7 +94,8 @@ impl Validation {
         let mut l1 = (0.0, 0usize);
         let mut energies: BTreeMap<(&str, usize), (f64, f64)> = BTreeMap::new();
         for segment in &self.segments {
-            let estimates = tch::no_grad(|| model.forward(&segment.mixture.to_device(model.device())));
+            let estimates =
+                tch::no_grad(|| model.forward(&segment.mixture.to_device(model.device())));
             for (stem, truth) in &segment.stems {
                 let estimate = estimates.get(0).get(*stem as i64); // [channels, output frames]
                 let frames = estimate.size()[1].min(truth.size()[1]);
@@ -102,9 +111,15 @@ impl Validation {
         let mut nsdr_db: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
         for ((song, stem), (signal, error)) in energies {
             let ratio = 10.0 * ((signal + 1e-7) / (error + 1e-7)).log10();
-            nsdr_db.entry(song.into()).or_default().insert(self.stems[stem].clone(), ratio);
+            nsdr_db
+                .entry(song.into())
+                .or_default()
+                .insert(self.stems[stem].clone(), ratio);
         }
-        Scores { l1: l1.0 / l1.1.max(1) as f64, nsdr_db }
+        Scores {
+            l1: l1.0 / l1.1.max(1) as f64,
+            nsdr_db,
+        }
     }
 
     /// Whether there is anything to score.
