@@ -1,7 +1,13 @@
 //! The scores against the reference package's, and the whole subcommand on songs on disk.
 
-use bunri_stream::Planar;
+use std::path::{Path, PathBuf};
+
+use bunri_model::{Checkpoint, Demucs, DemucsConfig, Provenance, Storage};
+use bunri_stream::{Encoding, FileWriter, Planar};
+use bunri_trainer::evaluate;
 use bunri_trainer::evaluate::metrics::{joint_windowed_sdr, median};
+use clap::Parser;
+use serde_json::Value;
 
 #[derive(serde::Deserialize)]
 struct Golden {
@@ -85,4 +91,183 @@ fn windowed_sdr_equals_museval() {
             "stem {stem}: median {median}"
         );
     }
+}
+
+const RATE_HZ: u32 = 8000;
+
+/// A folder with a tiny untrained model, `model.safetensors`, and songs below `songs/`.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = DemucsConfig {
+            channels: 4,
+            depth: 2,
+            lstm_layers: 1,
+            resample: false,
+            sample_rate: RATE_HZ,
+            segment_frames: 4000,
+            ..DemucsConfig::default()
+        };
+        let checkpoint = Checkpoint {
+            model: Demucs::untrained(config, 1, tch::Device::Cpu).unwrap(),
+            provenance: Provenance {
+                data: "nothing".into(),
+                ..Provenance::default()
+            },
+            licence: "CC0-1.0".into(),
+        };
+        checkpoint
+            .save(&folder.path().join("model.safetensors"), Storage::F32)
+            .unwrap();
+        std::fs::create_dir(folder.path().join("songs")).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, song: &str, stem: &str, rate_hz: u32, audio: &Planar) {
+        let folder = self.path("songs").join(song);
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(format!("{stem}.wav"));
+        let mut file = FileWriter::create(path, rate_hz, 2, Encoding::Wav32Float).unwrap();
+        file.write(audio).unwrap();
+        file.finish().unwrap();
+    }
+
+    /// `trainer evaluate` with the bench's model and songs, and `more`.
+    fn evaluate(&self, more: &[&str]) -> anyhow::Result<Value> {
+        #[derive(Parser)]
+        struct Cli {
+            #[command(flatten)]
+            args: evaluate::Args,
+        }
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        let (model, songs) = (
+            text(&self.path("model.safetensors")),
+            text(&self.path("songs")),
+        );
+        let json = text(&self.path("report.json"));
+        let given = [["--model", &model], ["--data", &songs], ["--json", &json]];
+        // What `more` says takes the place of these.
+        let given = given
+            .iter()
+            .filter(|[option, _]| !more.contains(option))
+            .flatten();
+        let args = ["evaluate"].iter().chain(given).chain(more);
+        evaluate::run(Cli::try_parse_from(args)?.args)?;
+        Ok(serde_json::from_slice(&std::fs::read(&json)?)?)
+    }
+}
+
+#[track_caller]
+fn close(value: &Value, expected: f64) {
+    let got = value
+        .as_f64()
+        .unwrap_or_else(|| panic!("{value} is no number"));
+    assert!(
+        (got - expected).abs() < 1e-3,
+        "got {got}, expected {expected}"
+    );
+}
+
+/// Guards what goes in (sum as mixture, silence, missing files) and what comes out, song by song.
+#[test]
+fn a_partly_labelled_and_a_sparse_song_get_the_scores_they_should() {
+    let bench = Bench::new();
+    let frames = 3 * RATE_HZ as usize + 100;
+    let drums = noise(1, frames);
+    bench.write("a", "drums", RATE_HZ, &drums);
+    // Shorter than the others: silence follows. Loud enough to be scored in the first second only.
+    bench.write("a", "vocals", RATE_HZ, &noise(2, RATE_HZ as usize));
+    bench.write("a", "bass", RATE_HZ, &Planar::zeros(2, frames));
+    bench.write("b", "vocals", RATE_HZ, &drums);
+    bench.write("b", "mixture", RATE_HZ, &sum(&[(&drums, 2.0)]));
+
+    let report = bench.evaluate(&["--baselines", "--windows"]).unwrap();
+    let [a, b] = &report["songs"].as_array().unwrap()[..] else {
+        panic!("{report}")
+    };
+    assert_eq!((&a["name"], &b["name"]), (&"a".into(), &"b".into()));
+    assert_eq!(a["systems"].as_object().unwrap().len(), 4);
+
+    let quarter = &a["systems"]["quarter of mixture"];
+    assert_eq!(quarter["bass"]["silent_reference"], true);
+    assert!(quarter.get("other").is_none(), "no file, no score");
+    assert_eq!(quarter["drums"]["active_windows"], 3);
+    assert_eq!(quarter["vocals"]["active_windows"], 1);
+    // The bass is digital silence throughout, so museval drops every window of every stem.
+    assert_eq!(quarter["drums"]["windows"], 0);
+    assert_eq!(quarter["drums"]["sdr_db"], Value::Null);
+    // Two of three seconds are the drums alone, at a quarter.
+    close(&quarter["drums"]["sdr_active_db"], -20.0 * 0.75_f64.log10());
+
+    let quarter = &b["systems"]["quarter of mixture"]["vocals"];
+    close(&quarter["nsdr_db"], 20.0 * 2_f64.log10());
+    close(&quarter["sdr_db"], 20.0 * 2_f64.log10());
+    assert_eq!(quarter["window_sdr_db"].as_array().unwrap().len(), 3);
+    close(&b["systems"]["mixture"]["vocals"]["nsdr_db"], 0.0);
+    // Half of the mixture is in no stem, and looks just like the vocals.
+    assert!(
+        b["systems"]["ideal ratio mask"]["vocals"]["nsdr_db"]
+            .as_f64()
+            .unwrap()
+            > 60.0
+    );
+    assert!(b["systems"]["model"]["vocals"]["nsdr_db"].is_f64());
+
+    let summary = &report["summary"]["quarter of mixture"];
+    assert_eq!(summary["stems"]["bass"]["songs"], 0);
+    assert_eq!(summary["stems"]["vocals"]["songs"], 2);
+    assert_eq!(summary["stems"]["other"]["nsdr_mean_db"], Value::Null);
+    assert_eq!(report["model"]["provenance"]["data"], "nothing");
+    assert_eq!(report["model"]["sha256"].as_str().unwrap().len(), 64);
+}
+
+/// Guards the way to the model's rate and back: stems that are late, or one frame too long.
+#[test]
+fn songs_at_another_rate_than_the_model_s_are_scored_at_their_own() {
+    let bench = Bench::new();
+    let frames = 2 * 11_025 + 17;
+    for (seed, stem) in ["drums", "bass", "other", "vocals"].into_iter().enumerate() {
+        bench.write("a", stem, 11_025, &noise(seed as u32, frames));
+    }
+    let report = bench.evaluate(&["--stems", "vocals,drums"]).unwrap();
+    assert_eq!(report["songs"][0]["rate_hz"], 11_025);
+    let scores = report["songs"][0]["systems"]["model"].as_object().unwrap();
+    assert_eq!(scores.keys().collect::<Vec<_>>(), ["drums", "vocals"]);
+    assert_eq!(scores["drums"]["windows"], 2);
+    // An untrained model makes next to nothing, and consistency shares the mixture out evenly: a
+    // quarter of four equally loud stems is 1.25 dB better than silence, if it comes in time.
+    let drums = scores["drums"]["nsdr_db"].as_f64().unwrap();
+    assert!((1.0..1.5).contains(&drums), "{drums}");
+}
+
+/// Guards the user's hour: whatever is wrong is said before anything is separated.
+#[test]
+fn wrong_arguments_say_what_there_is() {
+    let bench = Bench::new();
+    bench.write("a", "drums", RATE_HZ, &noise(1, 4000));
+    let message = |more: &[&str]| format!("{:#}", bench.evaluate(more).unwrap_err());
+
+    let unknown_song = message(&["--songs", "a,c"]);
+    assert!(
+        unknown_song.contains("--songs c") && unknown_song.ends_with("holds a"),
+        "{unknown_song}"
+    );
+    assert!(message(&["--stems", "piano"]).contains("drums, bass, other, vocals"));
+    assert!(message(&["--json", "no/such/folder/x.json"]).contains("does not exist"));
+    assert!(message(&["--device", "gpu"]).contains("cuda:N"));
+    assert!(message(&["--model", "no/model"]).contains("no/model"));
+    assert!(message(&["--overlap", "1.5"]).contains("1.5"));
+
+    let bytes = std::fs::read(bench.path("model.safetensors")).unwrap();
+    std::fs::write(bench.path("short"), &bytes[..bytes.len() - 100]).unwrap();
+    let short = message(&["--model", bench.path("short").to_str().unwrap()]);
+    assert!(short.contains("100 bytes short"), "{short}");
 }

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_whatever_the_script() {
+    fn widths_count_characters_not_bytes() {
         let table = Table {
             title: "SDR".into(),
             words: 1,
