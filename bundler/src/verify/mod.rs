@@ -53,12 +53,7 @@ fn steps(checkout: &Checkout, hosts: bool, report: &mut Report) -> Result<()> {
         ]))
     })?;
     report.step("documentation", || {
-        let mut command = cargo(&[
-            "doc",
-            "--workspace",
-            "--no-deps",
-            "--document-private-items",
-        ]);
+        let mut command = cargo(&["doc", "--workspace", "--no-deps"]);
         command.env("RUSTDOCFLAGS", "-D warnings");
         must_pass(command)
     })?;
