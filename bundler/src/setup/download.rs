@@ -157,7 +157,7 @@ fn fetch_one(
         .arg(&arrived)
         .arg("--requirement")
         .arg(&requirements)
-        // pip writes where this points while it downloads; /tmp is often small.
+        // pip writes where this points while it downloads; the system's folder is often small.
         .env("TMPDIR", &temporary)
         .stdin(Stdio::null())
         .stdout(File::create(&log)?)
