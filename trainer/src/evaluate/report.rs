@@ -60,8 +60,11 @@ pub struct SystemSummary {
 struct Figure {
     title: String,
     of_song: fn(&StemScore) -> Option<f64>,
-    over_songs: Vec<(&'static str, fn(&Summary) -> Option<f64>)>,
+    over_songs: Vec<(&'static str, OverSongs)>,
 }
+
+/// Finds a figure in a summary.
+type OverSongs = fn(&Summary) -> Option<f64>;
 
 impl Report {
     /// Sums up `songs`.
