@@ -7,7 +7,7 @@
 //! ```
 //!
 //! - [`metrics`]: the figures themselves; [`score`]: those of a song, and their means.
-//! - [`ideal_mask`], [`baselines`]: what to hold a model's figures against.
+//! - [`ideal_mask`], [`mod@baselines`]: what to hold a model's figures against.
 //! - [`model`]: whole tracks through a checkpoint, by the very way that a plugin's audio goes.
 //! - [`track`], [`report`], [`table`]: in and out.
 
