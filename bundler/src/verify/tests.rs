@@ -8,6 +8,15 @@ use anyhow::{Context, Result};
 
 use crate::checkout::Checkout;
 
+/// Whose summary to look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    /// cargo's own.
+    Libtest,
+    /// cargo-nextest.
+    Nextest,
+}
+
 /// How a run of tests went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -37,16 +46,24 @@ impl Outcome {
         self.closing_lines.extend(closing_lines);
     }
 
-    /// Takes the counts out of one line, if it is a summary of nextest or of libtest.
-    fn read(&mut self, line: &str) {
+    /// Takes the counts out of one line, if it is this runner's summary. Each runner's is told
+    /// apart, since nextest repeats what a failed test printed, libtest's summary included.
+    fn read(&mut self, runner: Runner, line: &str) {
         let plain = without_colours(line);
-        if let Some((_, counts)) = plain.split_once("test result:") {
-            self.read_counts(counts);
-        } else if plain.trim_start().starts_with("Summary [")
-            && let Some((_, counts)) = plain.split_once(" run: ")
-        {
-            self.read_counts(counts);
-            self.closing_lines.push(plain.trim().to_owned());
+        match runner {
+            Runner::Libtest => {
+                if let Some(counts) = plain.strip_prefix("test result:") {
+                    self.read_counts(counts);
+                }
+            }
+            Runner::Nextest => {
+                if plain.trim_start().starts_with("Summary [")
+                    && let Some((_, counts)) = plain.split_once(" run: ")
+                {
+                    self.read_counts(counts);
+                    self.closing_lines.push(plain.trim().to_owned());
+                }
+            }
         }
     }
 
@@ -71,20 +88,22 @@ impl Outcome {
 /// report, else with cargo's own runner.
 pub(crate) fn run_all(checkout: &Checkout) -> Result<Outcome> {
     let mut command = checkout.cargo_at_root();
-    if has_nextest(checkout) {
-        command.args(["nextest", "run", "--workspace"]);
-    } else {
-        eprintln!("cargo-nextest is not installed: `cargo test` runs the tests");
-        command.args([
+    let runner = runner(checkout);
+    command.args(match runner {
+        Runner::Nextest => &["nextest", "run", "--workspace"][..],
+        Runner::Libtest => &[
             "test",
             "--workspace",
             "--lib",
             "--bins",
             "--tests",
             "--no-fail-fast",
-        ]);
+        ],
+    });
+    if runner == Runner::Libtest {
+        eprintln!("cargo-nextest is not installed: `cargo test` runs the tests");
     }
-    watch(command)
+    watch(command, runner)
 }
 
 /// The examples in the documentation.
@@ -96,32 +115,42 @@ pub(crate) fn run_documented(checkout: &Checkout) -> Result<Outcome> {
         "LD_LIBRARY_PATH",
         checkout.libtorch_link().join("torch/lib"),
     );
-    watch(command)
+    watch(command, Runner::Libtest)
 }
 
-/// The tests that need hosts from elsewhere, and are ignored otherwise.
+/// The tests that need hosts from elsewhere, and are ignored otherwise. None is skipped: the others
+/// had their turn.
 pub(crate) fn run_hosts(checkout: &Checkout) -> Result<Outcome> {
     let mut command = checkout.cargo_at_root();
-    if has_nextest(checkout) {
+    let runner = runner(checkout);
+    if runner == Runner::Nextest {
         command.args(["nextest", "run", "--workspace", "--run-ignored", "only"]);
         command.args(["--no-tests", "pass", "-E", "package(bunri-tests)"]);
     } else {
         command.args(["test", "--package", "bunri-tests", "--", "--ignored"]);
     }
-    watch(command)
+    let outcome = watch(command, runner)?;
+    Ok(Outcome {
+        skipped: 0,
+        ..outcome
+    })
 }
 
-fn has_nextest(checkout: &Checkout) -> bool {
+fn runner(checkout: &Checkout) -> Runner {
     let mut command = checkout.cargo_at_root();
     command
         .args(["nextest", "--version"])
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    if command.status().is_ok_and(|status| status.success()) {
+        Runner::Nextest
+    } else {
+        Runner::Libtest
+    }
 }
 
 /// Runs a command with its output on the screen, and reads along.
-fn watch(mut command: Command) -> Result<Outcome> {
+fn watch(mut command: Command, runner: Runner) -> Result<Outcome> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -129,9 +158,9 @@ fn watch(mut command: Command) -> Result<Outcome> {
         .spawn()
         .context("cannot start cargo")?;
     let errors = child.stderr.take().context("no standard error")?;
-    let reader = thread::spawn(move || echo(errors, std::io::stderr()));
+    let reader = thread::spawn(move || echo(runner, errors, std::io::stderr()));
     let output = child.stdout.take().context("no standard output")?;
-    let mut outcome = echo(output, std::io::stdout());
+    let mut outcome = echo(runner, output, std::io::stdout());
     if let Ok(heard) = reader.join() {
         outcome.add(heard);
     }
@@ -140,11 +169,11 @@ fn watch(mut command: Command) -> Result<Outcome> {
 }
 
 /// Copies line by line, reading the counts. A closed screen is no reason to stop reading.
-fn echo(from: impl Read, mut to: impl Write) -> Outcome {
+fn echo(runner: Runner, from: impl Read, mut to: impl Write) -> Outcome {
     let mut outcome = Outcome::default();
     for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
-        outcome.read(&line);
+        outcome.read(runner, &line);
         let _ = writeln!(to, "{line}");
     }
     outcome
@@ -165,39 +194,38 @@ fn without_colours(line: &str) -> String {
 mod checks {
     use super::*;
 
-    fn counts(line: &str) -> (u64, u64, u64) {
+    fn counts(runner: Runner, line: &str) -> (u64, u64, u64) {
         let mut outcome = Outcome::default();
-        outcome.read(line);
+        outcome.read(runner, line);
         (outcome.passed, outcome.failed, outcome.skipped)
     }
 
     /// Guards the closing line of CI: a count that is not understood would be reported as none.
     #[test]
-    fn summaries_of_both_runners_are_understood() {
+    fn nextests_summary_is_understood() {
+        let counts = |line| counts(Runner::Nextest, line);
         let good = "     Summary [   0.382s] 20 tests run: 20 passed, 0 skipped";
         assert_eq!(counts(good), (20, 0, 0));
         let bad = " Summary [ 9.1s] 24/30 tests run: 18 passed (1 slow, 1 flaky), 5 failed, 1 timed out, 3 skipped";
         assert_eq!(counts(bad), (18, 6, 3));
         let colours = "\u{1b}[32;1m     Summary\u{1b}[0m [ 0.1s] \u{1b}[1m2\u{1b}[0m tests run: \u{1b}[1m2\u{1b}[0m passed, 1 skipped";
         assert_eq!(counts(colours), (2, 0, 1));
-        let libtest = "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s";
-        assert_eq!(counts(libtest), (5, 0, 1));
-        assert_eq!(
-            counts("test result: FAILED. 4 passed; 1 failed; 0 ignored"),
-            (4, 1, 0)
-        );
-        assert_eq!(counts("running 5 tests, 3 passed"), (0, 0, 0));
+        let mut outcome = Outcome::default();
+        outcome.read(Runner::Nextest, good);
+        assert_eq!(outcome.closing_lines, [good.trim()]);
     }
 
+    /// Guards against counting twice what nextest repeats of a failed test's own output.
     #[test]
-    fn only_nextests_summary_is_a_closing_line() {
-        let mut outcome = Outcome::default();
-        outcome.read("test result: ok. 5 passed; 0 failed; 1 ignored");
-        assert!(outcome.closing_lines.is_empty());
-        outcome.read("     Summary [   0.382s] 20 tests run: 20 passed, 0 skipped");
+    fn each_runner_is_heard_alone() {
+        let failed = "test result: FAILED. 4 passed; 1 failed; 0 ignored";
+        assert_eq!(counts(Runner::Nextest, failed), (0, 0, 0));
+        assert_eq!(counts(Runner::Libtest, failed), (4, 1, 0));
+        let ok = "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s";
+        assert_eq!(counts(Runner::Libtest, ok), (5, 0, 1));
         assert_eq!(
-            outcome.closing_lines,
-            ["Summary [   0.382s] 20 tests run: 20 passed, 0 skipped"]
+            counts(Runner::Libtest, "running 5 tests, 3 passed"),
+            (0, 0, 0)
         );
     }
 }
