@@ -101,6 +101,13 @@ fn every_encoding_comes_back_within_half_a_step() {
                 (frames as u64, 0)
             );
             assert_eq!(written.bytes, fs::metadata(&path).unwrap().len());
+            // Guards against flacenc's blow-up on loud noise: never larger than uncompressed.
+            let bytes_per_sample = u64::from(encoding.integer_bits().unwrap_or(32) / 8);
+            let uncompressed = (channels * frames) as u64 * bytes_per_sample;
+            assert!(
+                written.bytes < uncompressed + uncompressed / 50 + 100,
+                "{written:?}"
+            );
             let clip = read_clip(&path).unwrap();
             assert_eq!(clip.rate_hz, rate_hz);
             let tolerance = match encoding.integer_bits() {

@@ -7,7 +7,8 @@ use bunri_model::{DEFAULT_OVERLAP, DeviceChoice};
 use bunri_stream::Encoding;
 use clap::ValueEnum;
 
-/// Command line of `bounce`.
+// The first lines are what `bounce --help` opens with.
+/// Separates audio files into stems: drums, bass, vocals and whatever else the model knows.
 ///
 /// Without a file it renders a demo song of 30 seconds, separates it and says how well.
 #[derive(Debug, clap::Args)]
@@ -46,9 +47,9 @@ pub struct Args {
 
     /// Bits per sample: 16, 24 or 32f. wav: 32f unless chosen, flac: 24.
     ///
-    /// With 32f the stems add up to the decoded input to within the rounding of floats, below
-    /// -130 dBFS; with 24 bits as well, and with 16 below -90 dBFS, unless a stem is louder than
-    /// full scale: integers clip there (bounce then says so), floats do not.
+    /// The stems add up to the decoded input to within -130 dBFS with 32f and 24, and to within
+    /// -84 dBFS (-95 RMS) with 16. A stem that is louder than full scale is kept by floats, and
+    /// clipped by integers: bounce then says so, and the sum misses what was clipped.
     #[arg(long, value_enum)]
     pub bits: Option<Bits>,
 
