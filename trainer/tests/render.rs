@@ -1,5 +1,8 @@
 //! `trainer data render`: what training relies on in a generated song.
 
+// A test that cannot go on may panic.
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -53,12 +56,8 @@ fn a_seed_names_one_song() {
     let song = synthesized(11, 8.0);
     assert_eq!(song, synthesized(11, 8.0));
     let other = synthesized(12, 8.0);
-    for index in 0..4 {
-        assert_ne!(
-            song.stems[index].1, other.stems[index].1,
-            "{}",
-            STEMS[index]
-        );
+    for ((name, stem), (_, other)) in song.stems.iter().zip(&other.stems) {
+        assert_ne!(stem, other, "{name}");
     }
 }
 
@@ -113,10 +112,10 @@ fn stems_on_disk_add_up_to_the_mixture() {
 /// distortion.
 #[test]
 fn songs_are_whole_and_clean() {
-    for seed in 20..26 {
-        let song = synthesized(seed, 30.0);
+    for seed in 20..22 {
+        let song = synthesized(seed, 20.0);
         for (name, stem) in &song.stems {
-            assert_eq!(stem.frames(), 30 * 44_100);
+            assert_eq!(stem.frames(), 20 * 44_100);
             assert!(
                 stem.channels().flatten().all(|sample| sample.is_finite()),
                 "{seed} {name}"
@@ -138,14 +137,16 @@ fn a_resting_stem_is_exactly_silent() {
     // After the last note a room may ring this long, and singers breathe before they begin.
     const RING_S: f64 = 7.0;
     const BREATH_S: f64 = 0.6;
+    // In each, another stem stops long before the end.
+    const RESTING: [u64; 4] = [5, 9, 107, 263];
     let mut checked = 0;
-    for seed in 40..52 {
-        let song = synthesized(seed, 60.0);
+    for seed in RESTING {
+        let song = synthesized(seed, 20.0);
         let sections = &song.notes.sections;
         for (name, stem) in &song.stems {
             let mut quiet_from = 0.0;
             for (index, section) in sections.iter().enumerate() {
-                let end = sections.get(index + 1).map_or(60.0, |next| next.start_s);
+                let end = sections.get(index + 1).map_or(20.0, |next| next.start_s);
                 if section.plays.contains(name) {
                     quiet_from = end + RING_S;
                     continue;
@@ -167,7 +168,7 @@ fn a_resting_stem_is_exactly_silent() {
         }
     }
     assert!(
-        checked >= 3,
+        checked >= 8,
         "only {checked} rests were long enough to look at"
     );
 }

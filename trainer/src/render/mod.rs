@@ -4,16 +4,19 @@
 //! seed ─ compose (form, chords, notes) ─ band (who plays) ─ instruments (sound) ─ mix ─ song ─ output
 //! ```
 //!
-//! - [`compose`]: notes and hits, no sound.
-//! - [`instruments`]: soundfont, own synthesizers, drum kits, a singer.
-//! - [`band`]: which instruments a song has, and what they play.
-//! - [`recorded`]: recorded notes, strokes and stems, where given.
-//! - [`mix`]: effects, rooms, levels.
-//! - [`song`]: [`render_song`], the function behind it all.
-//! - [`output`]: folders of stems on disk.
+//! - `compose`: notes and hits, no sound.
+//! - `instruments`: soundfont, own synthesizers, drum kits, a singer.
+//! - `band`: which instruments a song has, and what they play.
+//! - `recorded`: recorded notes, strokes and stems, where given.
+//! - `mix`: effects, rooms, levels.
+//! - `song`: [`render_song`], the function behind it all.
+//! - `output`: folders of stems on disk.
 //!
 //! A song depends on its seed, its length and the sources, on nothing else: not on the number of
 //! jobs, nor on the songs before it.
+
+// The two sides of a stereo buffer walk in step, by frame number.
+#![allow(clippy::needless_range_loop)]
 
 mod band;
 mod compose;

@@ -131,10 +131,7 @@ fn draw_rhythm(dice: &mut Dice, beats: usize, style: Accompaniment) -> Vec<(f64,
             for step in 0..beats * 4 {
                 let odds = [0.75, 0.05, 0.4, 0.18][step % 4];
                 if step == 0 && dice.chance(0.8) || dice.chance(odds) {
-                    strokes.push((
-                        step as f64 / 4.0,
-                        f64::from(*dice.pick(&[0.25, 0.5, 0.5, 1.0])),
-                    ));
+                    strokes.push((step as f64 / 4.0, *dice.pick(&[0.25, 0.5, 0.5, 1.0])));
                 }
             }
             if strokes.is_empty() {

@@ -249,7 +249,7 @@ impl Subtractive {
         let mut bend = 1.0;
         for frame in start..end {
             let t = (frame - start) as f32 / RATE;
-            if (frame - start) % 16 == 0 {
+            if (frame - start).is_multiple_of(16) {
                 let sweep =
                     self.sweep_octaves * (-t / self.sweep_s).exp() * (0.4 + 0.6 * note.velocity);
                 let cutoff = base_hz * (self.cutoff_octaves + sweep).exp2();

@@ -63,12 +63,11 @@ impl Room {
                 }
                 continue;
             }
-            let mut heard = [0.0_f32; LINES];
             for index in 0..LINES {
                 let sample = lines[index][place[index]] * self.feedback[index];
                 damped[index] += (1.0 - self.damping) * (sample - damped[index]);
-                heard[index] = damped[index];
             }
+            let mut heard = damped;
             out[0][frame] = (heard[0] - heard[2] + heard[4] - heard[6]) * 0.5;
             out[1][frame] = (heard[1] - heard[3] + heard[5] - heard[7]) * 0.5;
             hadamard(&mut heard);
