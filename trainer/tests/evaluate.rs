@@ -1,4 +1,5 @@
 //! The scores against the reference package's, and the whole subcommand on songs on disk.
+#![allow(clippy::unwrap_used)] // Helpers of tests, as tests themselves.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
 //! `trainer train` as a researcher runs it, on a tiny model and a second of noise.
+#![allow(clippy::unwrap_used)] // Helpers of tests, as tests themselves.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +14,12 @@ const RATE_HZ: u32 = 8_000;
 
 fn write_song(folder: &Path, seed: u32) {
     fs::create_dir_all(folder).unwrap();
-    for (stem, pitch) in [("drums", 3.0), ("bass", 60.0), ("other", 440.0), ("vocals", 700.0)] {
+    for (stem, pitch) in [
+        ("drums", 3.0),
+        ("bass", 60.0),
+        ("other", 440.0),
+        ("vocals", 700.0),
+    ] {
         let wave = |frame: usize, offset: f32| {
             let time = frame as f32 / RATE_HZ as f32;
             (time * pitch * (1.0 + seed as f32 * 0.1) * std::f32::consts::TAU + offset).sin() * 0.2
@@ -81,12 +87,20 @@ fn songs() -> tempfile::TempDir {
 
 fn train(config: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
-    command.arg("train").arg("--config").arg(config).args(arguments);
+    command
+        .arg("train")
+        .arg("--config")
+        .arg(config)
+        .args(arguments);
     command.output().unwrap()
 }
 
 fn assert_ok(output: &Output) {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Guards against anything that a resumed run forgets: moments, averages, step, data order.
@@ -107,7 +121,11 @@ fn resuming_equals_never_having_stopped() {
     assert_eq!(whole.provenance.steps, 6);
     for (name, tensor) in whole.model.parameters() {
         let resumed = float_values(&parts.model.parameters()[name]);
-        assert_eq!(float_values(tensor), resumed, "{name} differs after resuming");
+        assert_eq!(
+            float_values(tensor),
+            resumed,
+            "{name} differs after resuming"
+        );
     }
 }
 
@@ -117,15 +135,30 @@ fn a_run_leaves_a_log_a_card_and_lower_loss_is_marked_best() {
     assert_ok(&train(&write_config(folder.path(), "run", ""), &[]));
     let run = folder.path().join("run");
     let log = fs::read_to_string(run.join("log.jsonl")).unwrap();
-    let events: Vec<serde_json::Value> =
-        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let validations: Vec<_> = events.iter().filter(|e| e["event"] == "validation").collect();
+    let events: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let validations: Vec<_> = events
+        .iter()
+        .filter(|e| e["event"] == "validation")
+        .collect();
     assert_eq!(validations.len(), 2, "steps 3 and 6: {log}");
-    let scored: Vec<_> =
-        validations[0]["scores"]["nsdr_db"]["three"].as_object().unwrap().keys().collect();
-    assert_eq!(scored, ["drums", "vocals"], "only the source's stems are scored");
+    let scored: Vec<_> = validations[0]["scores"]["nsdr_db"]["three"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(
+        scored,
+        ["drums", "vocals"],
+        "only the source's stems are scored"
+    );
     let best = Checkpoint::load(&run.join("best.safetensors"), tch::Device::Cpu).unwrap();
-    let lowest = validations.iter().map(|v| v["scores"]["l1"].as_f64().unwrap()).fold(f64::MAX, f64::min);
+    let lowest = validations
+        .iter()
+        .map(|v| v["scores"]["l1"].as_f64().unwrap())
+        .fold(f64::MAX, f64::min);
     assert_eq!(best.provenance.metrics["valid_l1"], lowest);
     assert_eq!(best.licence, "CC0-1.0");
 }
@@ -135,14 +168,31 @@ fn what_is_wrong_with_a_config_is_said() {
     let folder = songs();
     let says = |output: &Output, expected: &str| {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && text.contains(expected), "{text}");
+        assert!(
+            !output.status.success() && text.contains(expected),
+            "{text}"
+        );
     };
-    let unknown = write_config(folder.path(), "unknown", "[[data.train]]\npath = \"x\"\nstem = [\"a\"]");
+    let unknown = write_config(
+        folder.path(),
+        "unknown",
+        "[[data.train]]\npath = \"x\"\nstem = [\"a\"]",
+    );
     says(&train(&unknown, &[]), "unknown field `stem`");
-    let missing = write_config(folder.path(), "missing", "[[data.train]]\npath = \"no/such/folder\"");
+    let missing = write_config(
+        folder.path(),
+        "missing",
+        "[[data.train]]\npath = \"no/such/folder\"",
+    );
     says(&train(&missing, &[]), "no/such/folder");
-    let name = format!("[[data.train]]\npath = \"{}/train\"\nsongs = [\"four\"]", folder.path().display());
-    says(&train(&write_config(folder.path(), "name", &name), &[]), "no song \"four\"");
+    let name = format!(
+        "[[data.train]]\npath = \"{}/train\"\nsongs = [\"four\"]",
+        folder.path().display()
+    );
+    says(
+        &train(&write_config(folder.path(), "name", &name), &[]),
+        "no song \"four\"",
+    );
     says(&train(Path::new("no/config.toml"), &[]), "no/config.toml");
 }
 
@@ -156,6 +206,9 @@ fn a_damaged_state_is_refused_and_kept() {
     fs::write(&state, &bytes[..bytes.len() / 2]).unwrap();
     let output = train(&config, &[]);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && text.contains("state.safetensors"), "{text}");
+    assert!(
+        !output.status.success() && text.contains("state.safetensors"),
+        "{text}"
+    );
     assert_eq!(fs::read(&state).unwrap().len(), bytes.len() / 2);
 }

@@ -1,4 +1,5 @@
 //! Checkpoints: what is written comes back, and whatever is wrong with a file is said.
+#![allow(clippy::unwrap_used)] // Helpers of tests, as tests themselves.
 
 use std::collections::BTreeMap;
 

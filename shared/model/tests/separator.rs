@@ -1,4 +1,5 @@
 //! Demucs as a stream model: the contract that every `StemModel` keeps.
+#![allow(clippy::unwrap_used)] // Helpers of tests, as tests themselves.
 
 use std::sync::Arc;
 

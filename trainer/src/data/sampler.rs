@@ -65,13 +65,13 @@ impl Sampler {
         rng.set_stream(index);
         match &self.complete_songs {
             Some(songs) if !rng.random_bool(self.augment.remix) => {
-                self.from_one_song(songs, &mut rng)
+                self.drawn_from_one_song(songs, &mut rng)
             }
             _ => self.remixed(&mut rng),
         }
     }
 
-    fn from_one_song(
+    fn drawn_from_one_song(
         &self,
         (songs, weights): &(Vec<usize>, WeightedIndex<f64>),
         rng: &mut ChaCha8Rng,

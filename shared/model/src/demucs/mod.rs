@@ -133,7 +133,6 @@ impl Demucs {
     /// The output is centred on the input and
     /// [`output_frames`](DemucsConfig::output_frames) long. Use a
     /// [`valid_length`](DemucsConfig::valid_length), or the last frames are ignored.
-    #[must_use]
     pub fn forward(&self, mix: &Tensor) -> Tensor {
         let (mean, std) = if self.config.normalize {
             let mono = mix.mean_dim(1, true, None); // [batch, 1, frames]
@@ -203,7 +202,6 @@ pub fn check_shapes<'a>(
 }
 
 /// Cuts the last axis down to `frames` around its centre; an odd frame goes from the end.
-#[must_use]
 pub fn center_trim(x: &Tensor, frames: i64) -> Tensor {
     let surplus = x.size().last().copied().unwrap_or(0) - frames;
     x.narrow(-1, surplus / 2, frames)
