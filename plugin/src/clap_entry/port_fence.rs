@@ -82,8 +82,9 @@ unsafe extern "C" fn activate(
     let fenced = unsafe { &*plugin.cast::<FencedPlugin>() };
     // SAFETY: by CLAP the plugin is inactive, so no `process` is running.
     unsafe { *fenced.scratch.get() = Scratch::new(max_frames as usize) };
-    // SAFETY: nice-plug's object is alive until `destroy`; arguments passed on unchanged.
+    // SAFETY: nice-plug's object is alive until `destroy`.
     match unsafe { (*fenced.inner).activate } {
+        // SAFETY: the object's own function, with the host's arguments unchanged.
         Some(activate) => unsafe { activate(fenced.inner, rate_hz, min_frames, max_frames) },
         None => false,
     }
@@ -152,10 +153,10 @@ unsafe extern "C" fn process(
         audio_outputs_count: OUTPUT_PORTS as u32,
         ..*host
     };
-    // SAFETY: nice-plug's object is alive until `destroy`; every channel of `whole` points to at
-    // least `frames_count` samples, of the host's or of `scratch`, and no two outputs overlap
-    // unless the host's do.
+    // SAFETY: nice-plug's object is alive until `destroy`.
     match unsafe { (*fenced.inner).process } {
+        // SAFETY: every channel of `whole` points to at least `frames_count` samples, of the host's
+        // or of `scratch`, and no two outputs overlap unless the host's do.
         Some(process) => unsafe { process(fenced.inner, &raw const whole) },
         None => CLAP_PROCESS_ERROR,
     }

@@ -71,6 +71,8 @@ pub(super) fn check_inputs_are_safe(results: &[PathBuf], inputs: &[PathBuf]) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     #[test]
@@ -92,7 +94,7 @@ mod tests {
         std::fs::write(&input, b"x").unwrap();
         let same = folder.path().join(".").join("vocals.wav");
         let other = folder.path().join("drums.wav");
-        assert!(check_inputs_are_safe(&[other.clone()], &[input.clone()]).is_ok());
+        assert!(check_inputs_are_safe(from_ref(&other), from_ref(&input)).is_ok());
         assert!(check_inputs_are_safe(&[other, same], &[input]).is_err());
     }
 }

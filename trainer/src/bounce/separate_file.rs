@@ -115,7 +115,7 @@ impl Job<'_> {
             files.write(
                 self.targets
                     .iter()
-                    .map(|target| channels.from_model(target.mix(stems))),
+                    .map(|target| channels.back_from_model(target.mix(stems))),
             )?;
             stems.iter_mut().for_each(|stem| stem.resize_frames(0));
         }
@@ -161,7 +161,7 @@ impl Channels {
         }
     }
 
-    fn from_model(self, block: Planar) -> Planar {
+    fn back_from_model(self, block: Planar) -> Planar {
         match self {
             Self::Same => block,
             Self::MonoAsStereo => {
