@@ -21,7 +21,9 @@ impl StemModel for Quarters {
     fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError> {
         for stem in stems {
             for (to, from) in stem.channels_mut().zip(chunk.channels()) {
-                to.iter_mut().zip(from).for_each(|(to, from)| *to = 0.25 * from);
+                to.iter_mut()
+                    .zip(from)
+                    .for_each(|(to, from)| *to = 0.25 * from);
             }
         }
         Ok(())
@@ -31,7 +33,11 @@ impl StemModel for Quarters {
 }
 
 fn block_of_64(criterion: &mut Criterion) {
-    let host = HostSetup { rate_hz: 48_000, max_block_frames: BLOCK_FRAMES, offline: false };
+    let host = HostSetup {
+        rate_hz: 48_000,
+        max_block_frames: BLOCK_FRAMES,
+        offline: false,
+    };
     let spec = ModelSpec {
         rate_hz: 48_000,
         channels: 2,
@@ -59,10 +65,19 @@ fn block_of_64(criterion: &mut Criterion) {
                 let mut busy = Duration::ZERO;
                 for _ in 0..iterations {
                     block += 1;
-                    let stem_gains = if block % 2 == 0 { [1.0; STEMS] } else { other_gains };
-                    let controls = Controls { stem_gains, bypass: false };
+                    let stem_gains = if block.is_multiple_of(2) {
+                        [1.0; STEMS]
+                    } else {
+                        other_gains
+                    };
+                    let controls = Controls {
+                        stem_gains,
+                        bypass: false,
+                    };
                     let [left, right] = &mut main;
-                    let buses = stems.each_mut().map(|bus| bus.each_mut().map(|c| &mut c[..]));
+                    let buses = stems
+                        .each_mut()
+                        .map(|bus| bus.each_mut().map(|c| &mut c[..]));
                     let began = Instant::now();
                     link.process([left, right], buses, controls);
                     busy += began.elapsed();

@@ -93,7 +93,7 @@ pub(crate) struct Shared {
     stopping: AtomicBool,
     late_frames: AtomicU64,
     dropouts: AtomicU64,
-    overruns: AtomicU64,
+    restarts: AtomicU64,
 }
 
 /// What became of the audio since activation.
@@ -103,8 +103,8 @@ pub struct Counts {
     pub dropouts: u64,
     /// Frames of silence in them.
     pub late_frames: u64,
-    /// Times the worker was so far behind that input had to be thrown away.
-    pub overruns: u64,
+    /// Times the worker was so far behind that it had to begin anew.
+    pub restarts: u64,
 }
 
 impl Shared {
@@ -143,16 +143,16 @@ impl Shared {
         }
     }
 
-    /// Audio thread: the input ring was full.
-    pub(crate) fn count_overrun(&self) {
-        self.overruns.fetch_add(1, Ordering::Relaxed);
+    /// Audio thread: the worker is to begin anew.
+    pub(crate) fn count_restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             dropouts: self.dropouts.load(Ordering::Relaxed),
             late_frames: self.late_frames.load(Ordering::Relaxed),
-            overruns: self.overruns.load(Ordering::Relaxed),
+            restarts: self.restarts.load(Ordering::Relaxed),
         }
     }
 }

@@ -168,11 +168,11 @@ fn describe(counts: Counts) -> String {
     let Counts {
         dropouts,
         late_frames,
-        overruns,
+        restarts,
     } = counts;
     format!(
         "the model was too slow for this machine: {dropouts} dropouts, {late_frames} frames of \
-         silence in them, and {overruns} blocks of input lost"
+         silence in them, {restarts} fresh starts"
     )
 }
 

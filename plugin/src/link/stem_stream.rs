@@ -43,6 +43,11 @@ pub(crate) struct StemStream {
     received_frames: u64,
     /// Whether the latest frame played was silence for want of stems.
     late: bool,
+    /// Whether this epoch began because the worker was too far behind: its first silence is then
+    /// the worker's fault as well.
+    restarted: bool,
+    /// So far behind it is quicker to begin anew than to work through what is too late already.
+    give_up_frames: u64,
     outgoing: Vec<InputFrame>,
     incoming: Vec<StemFrame>,
 }
@@ -50,13 +55,16 @@ pub(crate) struct StemStream {
 impl StemStream {
     pub(crate) fn new(connection: Connection, host: HostSetup) -> Self {
         let frames = host.max_block_frames.max(1);
+        let lag_frames = connection.timing.lag_frames();
         Self {
-            clock: HostClock::new(host, connection.timing.lag_frames()),
+            clock: HostClock::new(host, lag_frames),
             connection,
             epoch: 0,
             played_frames: 0,
             received_frames: 0,
             late: false,
+            restarted: false,
+            give_up_frames: (2 * lag_frames) as u64 + u64::from(host.rate_hz / 4),
             outgoing: vec![InputFrame::default(); frames],
             incoming: vec![StemFrame::default(); frames],
         }
@@ -71,13 +79,25 @@ impl StemStream {
             played_frames,
             received_frames,
             late,
-            ..
+            restarted,
+            give_up_frames: _,
+            outgoing: _,
+            incoming: _,
         } = self;
         *epoch = epoch.wrapping_add(1);
         connection.shared.set_epoch(*epoch);
         *played_frames = 0;
         *received_frames = 0;
         *late = false;
+        *restarted = false;
+    }
+
+    /// Begins a new past because the worker will not catch up with the present one.
+    fn restart(&mut self) {
+        self.connection.shared.count_restart();
+        self.reset();
+        self.late = true;
+        self.restarted = true;
     }
 
     /// Whether no more stems will come.
@@ -96,9 +116,8 @@ impl StemStream {
     ) {
         self.clock.block_begins(Instant::now(), stems.len());
         if !self.send(input) {
-            // The worker is more than a second behind. What it has is of no use any more.
-            self.connection.shared.count_overrun();
-            self.reset();
+            self.connection.shared.count_late(stems.len(), !self.late);
+            self.restart();
             stems.fill(Default::default());
             return;
         }
@@ -110,6 +129,9 @@ impl StemStream {
             .min(stems.len() as u64) as usize;
         let (silent, wanted) = stems.split_at_mut(silent_frames);
         silent.fill(Default::default());
+        if self.restarted {
+            self.connection.shared.count_late(silent_frames, false);
+        }
         if wanted.is_empty() {
             // Room for the worker, who would otherwise stand before a ring full of the past.
             self.drop_stale(STALE_BLOCKS * silent_frames);
@@ -118,12 +140,22 @@ impl StemStream {
         let first_wanted = block_start + silent_frames as u64 - lag_frames;
         let got_frames = self.receive_or_wait(first_wanted, wanted);
         let (_, missing) = wanted.split_at_mut(got_frames);
-        if !missing.is_empty() && !self.failed() {
-            let first = !self.late || got_frames > 0;
-            self.connection.shared.count_late(missing.len(), first);
-        }
-        self.late = !missing.is_empty();
+        self.late = match missing.len() {
+            0 => false,
+            missing_frames => {
+                let first = !self.late || got_frames > 0;
+                self.connection.shared.count_late(missing_frames, first);
+                true
+            }
+        };
         missing.fill(Default::default());
+        if self
+            .played_frames
+            .saturating_sub(lag_frames + self.received_frames)
+            > self.give_up_frames
+        {
+            self.restart();
+        }
     }
 
     /// Puts the block into the ring; `false` if there is no room for all of it.
