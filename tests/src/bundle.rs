@@ -70,21 +70,50 @@ fn plugin_library() -> PathBuf {
     path
 }
 
-/// The folder with the engine: `BUNRI_ENGINE_DIR`, or where cargo puts it beside this test.
+/// The folder with the engine: `BUNRI_ENGINE_DIR`, or where cargo put it last.
 ///
 /// `None`, with the reason printed, if there is no engine: the test has nothing to run then.
 #[must_use]
 pub fn engine_folder() -> Option<PathBuf> {
     const ENGINE: &str = "libbunri_engine.so";
-    let folder = std::env::var_os("BUNRI_ENGINE_DIR").map_or_else(build_folder, PathBuf::from);
-    if folder.join(ENGINE).is_file() {
-        return Some(folder);
+    let folders = match std::env::var_os("BUNRI_ENGINE_DIR") {
+        Some(folder) => vec![folder.into()],
+        // `cargo build` puts it into the first, building it for another crate's tests into the
+        // second.
+        None => vec![build_folder(), build_folder().join("deps")],
+    };
+    let built = |folder: &PathBuf| {
+        folder
+            .join(ENGINE)
+            .metadata()
+            .and_then(|file| file.modified())
+    };
+    let newest = folders
+        .iter()
+        .filter_map(|folder| built(folder).ok().map(|time| (time, folder)))
+        .max();
+    if newest.is_none() {
+        println!(
+            "skipped: no {ENGINE} in {folders:?}: run `cargo build -p bunri-engine`, or point \
+             BUNRI_ENGINE_DIR at one"
+        );
     }
-    println!(
-        "skipped: no {ENGINE} in {}: run `cargo build -p bunri-engine`, or point BUNRI_ENGINE_DIR at one",
-        folder.display()
-    );
-    None
+    newest.map(|(_, folder)| folder.clone())
+}
+
+/// The `bounce` program: beside the engine, or where cargo puts it.
+///
+/// `None`, with the reason printed, if there is none.
+#[must_use]
+pub fn bounce_program() -> Option<PathBuf> {
+    let folders = engine_folder().into_iter().chain([build_folder()]);
+    let program = folders
+        .map(|folder| folder.join("bounce"))
+        .find(|program| program.is_file());
+    if program.is_none() {
+        println!("skipped: no `bounce` program: run `cargo build -p bunri-trainer`");
+    }
+    program
 }
 
 /// `target/<profile>`, found from the running test in its `deps`.

@@ -14,6 +14,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const RATE_HZ: u32 = 44_100;
 /// The hop is a quarter of it, 93 ms.
 const CHUNK_FRAMES: usize = 16_384;
+const ATTEMPTS: usize = 6;
 /// How long the host plays each time.
 const PLAYED_FRAMES: usize = 3 * RATE_HZ as usize;
 
@@ -53,11 +54,15 @@ fn every_frame_is_in_its_place_or_silent_on_all_buses() {
                         aux,
                     };
                     let what = format!("{format:?}, {setup:?}");
-                    let shares = (0..3).map(|_| share_played(host.as_mut(), setup, &what));
-                    let played = shares.inspect(|share| println!("{what}: {share:.3} played"));
+                    // A machine may be starved for seconds; a plugin that never plays is broken.
+                    let played = (0..ATTEMPTS).any(|_| {
+                        let share = share_played(host.as_mut(), setup, &what);
+                        println!("{what}: {share:.3} played");
+                        share > 0.2
+                    });
                     assert!(
-                        played.into_iter().any(|share| share > 0.2),
-                        "{what}: nearly nothing was played in three attempts"
+                        played,
+                        "{what}: nearly nothing played in {ATTEMPTS} attempts"
                     );
                 }
             }
