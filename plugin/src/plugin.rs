@@ -28,12 +28,24 @@ pub struct BunriPlugin {
     separation: Option<Separation>,
     /// Audio thread's half, while active.
     link: Option<AudioLink>,
+    /// Whether the user has been told why this activation is dry.
+    told_dry: bool,
 }
 
 impl BunriPlugin {
     /// Whether stems are made, and if not, why; `None` while inactive.
     pub fn condition(&mut self) -> Option<&Condition> {
         self.separation.as_mut().map(Separation::condition)
+    }
+
+    /// Tells the user why the audio is dry, if it is, once for each activation.
+    fn tell_if_dry(&mut self) {
+        if let Some(Condition::Dry { reason }) = self.separation.as_mut().map(Separation::condition)
+            && !self.told_dry
+        {
+            tell(&format!("audio passes dry: {reason}"));
+            self.told_dry = true;
+        }
     }
 }
 
@@ -84,19 +96,19 @@ impl Plugin for BunriPlugin {
         context.set_latency_samples(separation.latency_frames() as u32);
         self.separation = Some(separation);
         self.link = Some(link);
+        self.told_dry = false;
+        self.tell_if_dry();
         true
     }
 
     /// Main thread. Ends the worker.
     fn deactivate(&mut self) {
         self.link = None;
-        if let Some(mut separation) = self.separation.take() {
+        self.tell_if_dry();
+        if let Some(separation) = self.separation.take() {
             let counts = separation.counts();
             if counts != Counts::default() {
                 tell(&describe(counts));
-            }
-            if let Condition::Dry { reason } = separation.condition() {
-                tell(&format!("audio passed dry: {reason}"));
             }
         }
     }
