@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::bundle::engine_folder;
+use crate::checkpoint;
+
 /// Where the child leaves word that it ran `body` to its end.
 const DONE_FILE: &str = "BUNRI_TEST_DONE_FILE";
 /// And under which name.
@@ -48,6 +51,22 @@ pub fn in_own_process(
         done_file.is_file(),
         "{name}: the child ran no test of that name"
     );
+}
+
+/// Like [`in_own_process`], with the engine and an [`echo`](checkpoint::echo) model of so many
+/// frames a chunk. Does nothing, with the reason printed, where there is no engine.
+pub fn with_echo_model(name: &str, chunk_frames: usize, limit: Duration, body: impl FnOnce()) {
+    let Some(engine_folder) = engine_folder() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = folder.path().join("echo.safetensors");
+    checkpoint::echo(&model, chunk_frames);
+    let environment = Environment {
+        engine_folder: Some(engine_folder),
+        model: Some(model),
+    };
+    in_own_process(name, || environment, limit, body);
 }
 
 fn run_child(name: &str, environment: &Environment, limit: Duration, home: &Path) {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bunri_stream::Planar;
-use bunri_tests::bundle::{Bundles, engine_folder};
-use bunri_tests::checkpoint::{self, ECHO_GAINS, SHORT_CHUNK_FRAMES};
-use bunri_tests::own_process::{Environment, in_own_process};
+use bunri_tests::bundle::Bundles;
+use bunri_tests::checkpoint::{ECHO_GAINS, SHORT_CHUNK_FRAMES};
+use bunri_tests::own_process::with_echo_model;
 use bunri_tests::signals::{assert_near, delayed, noise, scaled, sum};
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
 
@@ -14,34 +14,19 @@ const LIMIT: Duration = Duration::from_secs(60);
 const SETTLE_FRAMES: usize = 10_000;
 
 fn with_echo(name: &str, body: impl Fn(Format, &mut dyn PluginHost)) {
-    let Some(engine_folder) = engine_folder() else {
-        return;
-    };
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let model = folder.path().join("echo.safetensors");
-    checkpoint::echo(&model, SHORT_CHUNK_FRAMES);
-    let environment = Environment {
-        engine_folder: Some(engine_folder),
-        model: Some(model),
-    };
-    in_own_process(
-        name,
-        || environment,
-        LIMIT,
-        || {
-            let bundles = Bundles::new();
-            for format in [Format::Clap, Format::Vst3] {
-                let mut host = format.load(&bundles.path(format));
-                host.activate(Setup {
-                    rate_hz: 44_100,
-                    max_block_frames: 480,
-                    pace: Pace::Offline,
-                    aux: AuxBuses::Active,
-                });
-                body(format, host.as_mut());
-            }
-        },
-    );
+    with_echo_model(name, SHORT_CHUNK_FRAMES, LIMIT, || {
+        let bundles = Bundles::new();
+        for format in [Format::Clap, Format::Vst3] {
+            let mut host = format.load(&bundles.path(format));
+            host.activate(Setup {
+                rate_hz: 44_100,
+                max_block_frames: 480,
+                pace: Pace::Offline,
+                aux: AuxBuses::Active,
+            });
+            body(format, host.as_mut());
+        }
+    });
 }
 
 /// The end of what the plugin plays once everything has settled, and the delayed input there.

@@ -4,9 +4,9 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use bunri_stream::Planar;
-use bunri_tests::bundle::{Bundles, engine_folder};
-use bunri_tests::checkpoint::{self, ECHO_GAINS, SHORT_CHUNK_FRAMES};
-use bunri_tests::own_process::{Environment, in_own_process};
+use bunri_tests::bundle::Bundles;
+use bunri_tests::checkpoint::{ECHO_GAINS, SHORT_CHUNK_FRAMES};
+use bunri_tests::own_process::with_echo_model;
 use bunri_tests::signals::{assert_near, delayed, impulse, peak, scaled, sum};
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
 
@@ -45,9 +45,6 @@ impulses! {
 const BLOCKS: [&[usize]; 5] = [&[1], &[64], &[1000], &[4096], &[1, 64, 1000, 4096, 63]];
 
 fn arrive_at_the_reported_latency(name: &str, format: Format, rate_hz: u32, pace: Pace) {
-    let Some(engine_folder) = engine_folder() else {
-        return;
-    };
     // Chunk, lists of block sizes, attempts. A host that freewheels while it claims realtime is told
     // from one that plays by how far it is ahead of the clock when the first hop is due: the hop
     // must be long, and a machine too busy to be ahead at all loses hops by contract. Single frames
@@ -56,33 +53,26 @@ fn arrive_at_the_reported_latency(name: &str, format: Format, rate_hz: u32, pace
         Pace::Freewheel => (65_536, &BLOCKS[1..], 3),
         Pace::Offline | Pace::Live => (SHORT_CHUNK_FRAMES, &BLOCKS[..], 1),
     };
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let model = folder.path().join("echo.safetensors");
-    checkpoint::echo(&model, chunk_frames);
-    let environment = Environment {
-        engine_folder: Some(engine_folder),
-        model: Some(model),
-    };
-    in_own_process(
-        name,
-        || environment,
-        LIMIT,
-        || {
-            let bundles = Bundles::new();
-            let mut host = format.load(&bundles.path(format));
-            for aux in [AuxBuses::Active, AuxBuses::Inactive] {
-                for blocks in blocks {
-                    let setup = Setup {
-                        rate_hz,
-                        max_block_frames: blocks.iter().copied().max().unwrap_or(1),
-                        pace,
-                        aux,
-                    };
-                    check_repeatedly(host.as_mut(), &setup, blocks, attempts);
-                }
+    with_echo_model(name, chunk_frames, LIMIT, || {
+        let bundles = Bundles::new();
+        let mut host = format.load(&bundles.path(format));
+        for aux in [AuxBuses::Active, AuxBuses::Inactive] {
+            // Long chunks cost time: with inactive buses one list of all sizes must do.
+            let skipped = match (pace, aux) {
+                (Pace::Freewheel, AuxBuses::Inactive) => blocks.len() - 1,
+                _ => 0,
+            };
+            for blocks in &blocks[skipped..] {
+                let setup = Setup {
+                    rate_hz,
+                    max_block_frames: blocks.iter().copied().max().unwrap_or(1),
+                    pace,
+                    aux,
+                };
+                check_repeatedly(host.as_mut(), &setup, blocks, attempts);
             }
-        },
-    );
+        }
+    });
 }
 
 /// Panics if `check` does so in each of so many attempts.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bunri_stream::Planar;
-use bunri_tests::bundle::{Bundles, engine_folder};
-use bunri_tests::checkpoint::{self, ECHO_GAINS};
-use bunri_tests::own_process::{Environment, in_own_process};
+use bunri_tests::bundle::Bundles;
+use bunri_tests::checkpoint::ECHO_GAINS;
+use bunri_tests::own_process::with_echo_model;
 use bunri_tests::signals::{delayed, noise, scaled};
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, Setup};
 
@@ -23,51 +23,36 @@ const PLAYED_FRAMES: usize = 3 * RATE_HZ as usize;
 /// How many hops are late is the machine's affair, so that is only printed.
 #[test]
 fn every_frame_is_in_its_place_or_silent_on_all_buses() {
-    let Some(engine_folder) = engine_folder() else {
-        return;
-    };
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let model = folder.path().join("echo.safetensors");
-    checkpoint::echo(&model, CHUNK_FRAMES);
-    let environment = Environment {
-        engine_folder: Some(engine_folder),
-        model: Some(model),
-    };
     let name = "every_frame_is_in_its_place_or_silent_on_all_buses";
-    in_own_process(
-        name,
-        || environment,
-        LIMIT,
-        || {
-            let bundles = Bundles::new();
-            for format in [Format::Clap, Format::Vst3] {
-                let mut host = format.load(&bundles.path(format));
-                for (max_block_frames, aux) in [
-                    (64, AuxBuses::Active),
-                    (1000, AuxBuses::Active),
-                    (512, AuxBuses::Inactive),
-                ] {
-                    let setup = Setup {
-                        rate_hz: RATE_HZ,
-                        max_block_frames,
-                        pace: Pace::Live,
-                        aux,
-                    };
-                    let what = format!("{format:?}, {setup:?}");
-                    // A machine may be starved for seconds; a plugin that never plays is broken.
-                    let played = (0..ATTEMPTS).any(|_| {
-                        let share = share_played(host.as_mut(), setup, &what);
-                        println!("{what}: {share:.3} played");
-                        share > 0.2
-                    });
-                    assert!(
-                        played,
-                        "{what}: nearly nothing played in {ATTEMPTS} attempts"
-                    );
-                }
+    with_echo_model(name, CHUNK_FRAMES, LIMIT, || {
+        let bundles = Bundles::new();
+        for format in [Format::Clap, Format::Vst3] {
+            let mut host = format.load(&bundles.path(format));
+            for (max_block_frames, aux) in [
+                (64, AuxBuses::Active),
+                (1000, AuxBuses::Active),
+                (512, AuxBuses::Inactive),
+            ] {
+                let setup = Setup {
+                    rate_hz: RATE_HZ,
+                    max_block_frames,
+                    pace: Pace::Live,
+                    aux,
+                };
+                let what = format!("{format:?}, {setup:?}");
+                // A machine may be starved for seconds; a plugin that never plays is broken.
+                let played = (0..ATTEMPTS).any(|_| {
+                    let share = share_played(host.as_mut(), setup, &what);
+                    println!("{what}: {share:.3} played");
+                    share > 0.2
+                });
+                assert!(
+                    played,
+                    "{what}: nearly nothing played in {ATTEMPTS} attempts"
+                );
             }
-        },
-    );
+        }
+    });
 }
 
 /// Plays noise and returns the share of frames that were not silent. Panics if any frame is

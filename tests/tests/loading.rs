@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bunri_tests::bundle::{Bundles, engine_folder, vst3_library};
-use bunri_tests::own_process::{Environment, in_own_process};
+use bunri_tests::checkpoint::SHORT_CHUNK_FRAMES;
+use bunri_tests::own_process::{Environment, in_own_process, with_echo_model};
 use bunri_tests::{AuxBuses, Format, Pace, STEMS, Setup, vst3_bare};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -63,12 +64,9 @@ fn a_scan_does_not_load_the_engine() {
 /// mapped again between the rounds, and a worker still in it would crash the host.
 #[test]
 fn opening_and_closing_again_and_again_leaves_nothing_running() {
-    in_own_process(
+    with_echo_model(
         "opening_and_closing_again_and_again_leaves_nothing_running",
-        || Environment {
-            engine_folder: engine_folder(),
-            model: None,
-        },
+        SHORT_CHUNK_FRAMES,
         LIMIT,
         || {
             let bundles = Bundles::new();

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bunri_stream::Planar;
-use bunri_tests::bundle::{Bundles, engine_folder};
-use bunri_tests::checkpoint::{self, ECHO_GAINS, SHORT_CHUNK_FRAMES};
-use bunri_tests::own_process::{Environment, in_own_process};
+use bunri_tests::bundle::Bundles;
+use bunri_tests::checkpoint::{ECHO_GAINS, SHORT_CHUNK_FRAMES};
+use bunri_tests::own_process::with_echo_model;
 use bunri_tests::signals::{assert_near, delayed, noise, scaled};
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
 
@@ -21,27 +21,12 @@ const SETUP: Setup = Setup {
 
 /// Runs `body` for an instance in each host, with an echo model.
 fn in_both_hosts(name: &str, body: impl Fn(Format, &Bundles)) {
-    let Some(engine_folder) = engine_folder() else {
-        return;
-    };
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let model = folder.path().join("echo.safetensors");
-    checkpoint::echo(&model, SHORT_CHUNK_FRAMES);
-    let environment = Environment {
-        engine_folder: Some(engine_folder),
-        model: Some(model),
-    };
-    in_own_process(
-        name,
-        || environment,
-        LIMIT,
-        || {
-            let bundles = Bundles::new();
-            for format in [Format::Clap, Format::Vst3] {
-                body(format, &bundles);
-            }
-        },
-    );
+    with_echo_model(name, SHORT_CHUNK_FRAMES, LIMIT, || {
+        let bundles = Bundles::new();
+        for format in [Format::Clap, Format::Vst3] {
+            body(format, &bundles);
+        }
+    });
 }
 
 /// Panics unless the host's plugin, fed `input` from now on, gives the echo model's stems.
@@ -75,8 +60,8 @@ fn shown(host: &mut dyn PluginHost) -> Vec<(String, String)> {
 /// Guards against settings that are gone when the session is opened again.
 #[test]
 fn state_survives_a_round_trip_through_a_new_instance() {
-    let bundles = Bundles::new();
-    for format in [Format::Clap, Format::Vst3] {
+    let name = "state_survives_a_round_trip_through_a_new_instance";
+    in_both_hosts(name, |format, bundles| {
         let mut host = format.load(&bundles.path(format));
         host.activate(SETUP);
         let names: Vec<String> = host.parameters().into_iter().map(|p| p.name).collect();
@@ -111,7 +96,7 @@ fn state_survives_a_round_trip_through_a_new_instance() {
         host.activate(SETUP);
         let _ = host.process(&Planar::zeros(2, 512), &[512]);
         assert_eq!(shown(host.as_mut()), before, "{format:?}: after activation");
-    }
+    });
 }
 
 /// Guards against buffers and filters that keep the size of the first activation.
