@@ -37,7 +37,7 @@ pub struct Args {
     )]
     pub stems: Vec<String>,
 
-    /// Write two files: this stem, and the sum of all others as no_<STEM>.
+    /// Write two files: this stem, and the sum of all others as no_STEM.
     #[arg(long, value_name = "STEM")]
     pub two_stems: Option<String>,
 
