@@ -1,4 +1,4 @@
-//! Demucs as a [`StemModel`](bunri_stream::StemModel): whole windows, their borders left to the overlap-add.
+//! Demucs as a [`StemModel`]: whole windows, their borders left to the overlap-add.
 
 use std::sync::Arc;
 
