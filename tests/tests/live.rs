@@ -47,10 +47,7 @@ fn every_frame_is_in_its_place_or_silent_on_all_buses() {
                     println!("{what}: {share:.3} played");
                     share > 0.0
                 });
-                assert!(
-                    played,
-                    "{what}: nothing played in {ATTEMPTS} attempts"
-                );
+                assert!(played, "{what}: nothing played in {ATTEMPTS} attempts");
             }
         }
     });
