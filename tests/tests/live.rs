@@ -40,14 +40,13 @@ fn every_frame_is_in_its_place_or_silent_on_all_buses() {
                     aux,
                 };
                 let what = format!("{format:?}, {setup:?}");
-                // A machine may be starved for seconds; a plugin that never plays is broken. Any
-                // larger share would measure the machine.
+                // A machine may be starved for seconds; a plugin that never plays is broken.
                 let played = (0..ATTEMPTS).any(|_| {
                     let share = share_played(host.as_mut(), setup, &what);
                     println!("{what}: {share:.3} played");
-                    share > 0.0
+                    share > 0.2
                 });
-                assert!(played, "{what}: nothing played in {ATTEMPTS} attempts");
+                assert!(played, "{what}: nearly nothing played in {ATTEMPTS} attempts");
             }
         }
     });
