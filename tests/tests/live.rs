@@ -46,7 +46,10 @@ fn every_frame_is_in_its_place_or_silent_on_all_buses() {
                     println!("{what}: {share:.3} played");
                     share > 0.2
                 });
-                assert!(played, "{what}: nearly nothing played in {ATTEMPTS} attempts");
+                assert!(
+                    played,
+                    "{what}: nearly nothing played in {ATTEMPTS} attempts"
+                );
             }
         }
     });
