@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use bunri_model::{Checkpoint, Demucs, DemucsConfig, Provenance, Storage};
+use bunri_model::{Checkpoint, DemucsConfig, NetworkConfig, Provenance, Storage};
 use bunri_stream::{Encoding, FileWriter, Planar, read_clip};
 
 const RATE_HZ: u32 = 44_100;
@@ -36,7 +36,9 @@ impl Bench {
             ..DemucsConfig::default()
         };
         let checkpoint = Checkpoint {
-            model: Demucs::untrained(config, 1, tch::Device::Cpu).unwrap(),
+            network: NetworkConfig::Demucs(config)
+                .untrained(1, tch::Device::Cpu)
+                .unwrap(),
             provenance: Provenance::default(),
             licence: "CC0-1.0".into(),
         };

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bunri_model::{Checkpoint, Demucs, DemucsConfig, Provenance, Storage};
+use bunri_model::{Checkpoint, DemucsConfig, NetworkConfig, Provenance, Storage};
 use bunri_stream::{Encoding, FileWriter, Planar};
 use bunri_trainer::evaluate;
 use bunri_trainer::evaluate::metrics::{joint_windowed_sdr, median};
@@ -114,7 +114,9 @@ impl Bench {
             ..DemucsConfig::default()
         };
         let checkpoint = Checkpoint {
-            model: Demucs::untrained(config, 1, tch::Device::Cpu).unwrap(),
+            network: NetworkConfig::Demucs(config)
+                .untrained(1, tch::Device::Cpu)
+                .unwrap(),
             provenance: Provenance {
                 data: "nothing".into(),
                 ..Provenance::default()

@@ -45,6 +45,7 @@ threads = 1
 data = "sine waves"
 licence = "CC0-1.0"
 [model]
+architecture = "demucs"
 channels = 4
 depth = 2
 resample = false
@@ -119,8 +120,8 @@ fn resuming_equals_never_having_stopped() {
     };
     let (whole, parts) = (load("whole"), load("parts"));
     assert_eq!(whole.provenance.steps, 6);
-    for (name, tensor) in whole.model.parameters() {
-        let resumed = float_values(&parts.model.parameters()[name]);
+    for (name, tensor) in whole.network.parameters() {
+        let resumed = float_values(&parts.network.parameters()[name]);
         assert_eq!(
             float_values(tensor),
             resumed,

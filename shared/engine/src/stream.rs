@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use bunri_model::{DEFAULT_OVERLAP, DemucsSeparator, DeviceChoice};
+use bunri_model::{DEFAULT_OVERLAP, DeviceChoice, Separator};
 use bunri_stream::{ModelSpec, Planar, StemModel};
 
 use crate::weights;
 
 /// What a handle of the C interface stands for.
 pub(crate) struct Stream {
-    separator: DemucsSeparator,
+    separator: Separator,
     /// The stems' names, a line feed between each two; lent to the caller.
     stem_names: String,
     /// The chunk and its stems in this side's own types, kept from call to call.
@@ -32,7 +32,7 @@ impl Stream {
         let device: DeviceChoice = device.parse().map_err(display)?;
         let weights = weights::on_device(path, device.resolve().map_err(display)?)?;
         let overlap = overlap.unwrap_or(DEFAULT_OVERLAP);
-        let separator = DemucsSeparator::new(weights, overlap).map_err(display)?;
+        let separator = Separator::new(weights, overlap).map_err(display)?;
         let ModelSpec {
             channels,
             chunk_frames,

@@ -50,7 +50,7 @@ pub(crate) fn on_device(path: Option<&Path>, device: Device) -> Result<Arc<Share
         None => built_in(device)?,
         Some(path) => Checkpoint::load(path, device).map_err(|error| in_file(path, &error))?,
     };
-    let weights = Arc::new(SharedWeights::new(checkpoint.model));
+    let weights = Arc::new(SharedWeights::new(checkpoint.network));
     loaded.insert(key, Arc::downgrade(&weights));
     Ok(weights)
 }

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use bunri_model::{Checkpoint, DEFAULT_OVERLAP, DemucsSeparator, SharedWeights, built_in_model};
+use bunri_model::{Checkpoint, DEFAULT_OVERLAP, Separator, SharedWeights, built_in_model};
 use bunri_stream::{Planar, StemModel};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -17,9 +17,8 @@ fn separate_hops(criterion: &mut Criterion) {
     };
     let checkpoint =
         Checkpoint::from_bytes(bytes, tch::Device::Cpu).expect("the built-in model loads");
-    let weights = Arc::new(SharedWeights::new(checkpoint.model));
-    let mut separator =
-        DemucsSeparator::new(weights, DEFAULT_OVERLAP).expect("the default overlap fits");
+    let weights = Arc::new(SharedWeights::new(checkpoint.network));
+    let mut separator = Separator::new(weights, DEFAULT_OVERLAP).expect("the default overlap fits");
     let spec = separator.spec().clone();
     let mut chunk = Planar::zeros(spec.channels, spec.chunk_frames);
     for (index, channel) in chunk.channels_mut().enumerate() {

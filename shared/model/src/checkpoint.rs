@@ -13,13 +13,16 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, seria
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::demucs::{Demucs, DemucsConfig, ParameterError, check_shapes};
+use crate::network::{ARCHITECTURES, Network, NetworkConfig};
+use crate::parameters::{ParameterError, check_shapes};
 
 /// Version of the file layout that this code writes and reads.
 pub const FORMAT_VERSION: &str = "1";
 
 const FORMAT: &str = "bunri.format";
 const ARCHITECTURE: &str = "bunri.architecture";
+/// Where [`NetworkConfig`] names its architecture.
+const TAG: &str = "architecture";
 const CONFIG: &str = "bunri.config";
 const PROVENANCE: &str = "bunri.provenance";
 const LICENCE: &str = "bunri.licence";
@@ -44,7 +47,7 @@ pub struct Provenance {
 #[derive(Debug)]
 pub struct Checkpoint {
     /// The network.
-    pub model: Demucs,
+    pub network: Box<dyn Network>,
     /// Its card.
     pub provenance: Provenance,
     /// Licence of the weights, e.g. `CC-BY-4.0`, with credits where it asks for them.
@@ -87,18 +90,17 @@ pub enum CheckpointError {
     /// A safetensors file of somebody else.
     #[error("no {0:?} in the file's metadata: it holds tensors, but not a Bunri model")]
     NoMetadata(&'static str),
-    /// A newer (or unknown) layout or architecture.
+    /// A newer (or unknown) layout.
     #[error(
-        "{field} is {got:?}, this version reads {supported:?}: update Bunri, or choose another model"
+        "the model file's format is {0:?}, this version reads {FORMAT_VERSION:?}: update Bunri, or choose another model"
     )]
-    Unsupported {
-        /// Which metadata entry.
-        field: &'static str,
-        /// Its value.
-        got: String,
-        /// What is understood.
-        supported: &'static str,
-    },
+    Format(String),
+    /// An architecture that this version does not know.
+    #[error(
+        "the model's architecture is {0:?}, this version knows {known}: update Bunri, or choose another model",
+        known = ARCHITECTURES.join(", ")
+    )]
+    Architecture(String),
     /// The metadata's JSON does not parse.
     #[error("the file's {field} does not parse: {source}")]
     Metadata {
@@ -148,13 +150,13 @@ impl Checkpoint {
             .map(|(name, view)| (name, view.shape().iter().map(|&n| n as i64).collect()))
             .collect();
         config.validate().map_err(ParameterError::from)?;
-        check_shapes(&config, shapes.into_iter())?;
+        check_shapes(config.parameter_specs(), shapes.into_iter())?;
         let mut parameters = BTreeMap::new();
         for (name, view) in tensors.iter() {
             parameters.insert(name.to_owned(), tensor_from(name, &view)?);
         }
         Ok(Self {
-            model: Demucs::from_parameters(config, parameters, device)?,
+            network: config.build(parameters, device)?,
             provenance: parse(&metadata, PROVENANCE)?,
             licence: entry(&metadata, LICENCE)?.clone(),
         })
@@ -165,12 +167,12 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`] if the header cannot be written (never seen with valid tensors).
     pub fn to_bytes(&self, storage: Storage) -> Result<Vec<u8>, CheckpointError> {
-        let config = json(CONFIG, self.model.config())?;
+        let (architecture, config) = split(&self.network.config())?;
         let provenance = json(PROVENANCE, &self.provenance)?;
         let metadata = HashMap::from(
             [
                 (FORMAT, FORMAT_VERSION.to_owned()),
-                (ARCHITECTURE, "demucs".to_owned()),
+                (ARCHITECTURE, architecture),
                 (CONFIG, config),
                 (PROVENANCE, provenance),
                 (LICENCE, self.licence.clone()),
@@ -178,7 +180,7 @@ impl Checkpoint {
             .map(|(key, value)| (key.to_owned(), value)),
         );
         let tensors: Vec<(&str, StoredTensor)> = self
-            .model
+            .network
             .parameters()
             .iter()
             .map(|(name, tensor)| (name.as_str(), StoredTensor::new(tensor, storage)))
@@ -287,18 +289,36 @@ fn json<T: Serialize>(field: &'static str, value: &T) -> Result<String, Checkpoi
     serde_json::to_string(value).map_err(|source| CheckpointError::Metadata { field, source })
 }
 
-fn config_from(metadata: &HashMap<String, String>) -> Result<DemucsConfig, CheckpointError> {
-    for (field, supported) in [(FORMAT, FORMAT_VERSION), (ARCHITECTURE, "demucs")] {
-        let got = entry(metadata, field)?;
-        if got != supported {
-            return Err(CheckpointError::Unsupported {
-                field,
-                got: got.clone(),
-                supported,
-            });
-        }
+/// Architecture and config, each for an entry of its own.
+fn split(config: &NetworkConfig) -> Result<(String, String), CheckpointError> {
+    let failed = |source| CheckpointError::Metadata {
+        field: CONFIG,
+        source,
+    };
+    let mut value = serde_json::to_value(config).map_err(failed)?;
+    let architecture = value
+        .as_object_mut()
+        .and_then(|fields| fields.remove(TAG))
+        .and_then(|name| name.as_str().map(str::to_owned))
+        .unwrap_or_default();
+    Ok((architecture, json(CONFIG, &value)?))
+}
+
+fn config_from(metadata: &HashMap<String, String>) -> Result<NetworkConfig, CheckpointError> {
+    let format = entry(metadata, FORMAT)?;
+    if format != FORMAT_VERSION {
+        return Err(CheckpointError::Format(format.clone()));
     }
-    parse(metadata, CONFIG)
+    let architecture = entry(metadata, ARCHITECTURE)?;
+    if !ARCHITECTURES.contains(&architecture.as_str()) {
+        return Err(CheckpointError::Architecture(architecture.clone()));
+    }
+    let mut config: serde_json::Map<String, serde_json::Value> = parse(metadata, CONFIG)?;
+    config.insert(TAG.into(), architecture.as_str().into());
+    serde_json::from_value(config.into()).map_err(|source| CheckpointError::Metadata {
+        field: CONFIG,
+        source,
+    })
 }
 
 fn tensor_from(name: &str, view: &TensorView<'_>) -> Result<Tensor, CheckpointError> {

@@ -1,25 +1,34 @@
 //! Separation models on libtorch, from checkpoint to [`StemModel`](bunri_stream::StemModel).
 //!
 //! ```text
-//! checkpoint file ─ Checkpoint ─ Demucs ─ SharedWeights ─ DemucsSeparator (one per stream)
+//! checkpoint file ─ Checkpoint ─ Network ─ SharedWeights ─ Separator (one per stream)
 //! ```
 //!
-//! - [`demucs`]: the network and its config.
+//! - [`network`]: what all architectures have in common, and their list.
+//! - [`demucs`]: Demucs v1 and v2.
 //! - [`built_in_model`]: the default checkpoint, inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
 //! - [`device`]: devices by name.
-//! - [`separator`]: a model as a [`StemModel`](bunri_stream::StemModel).
+//! - [`parameters`]: names, shapes and initial values of weights.
+//! - [`separator`]: any network as a [`StemModel`](bunri_stream::StemModel).
 
 mod built_in;
 pub mod checkpoint;
+mod config_error;
 pub mod demucs;
 pub mod device;
+#[cfg(test)]
+mod golden;
+pub mod network;
+pub mod parameters;
 pub mod separator;
 mod shared_weights;
 
 pub use built_in::built_in_model;
 pub use checkpoint::{Checkpoint, CheckpointError, Provenance, Storage};
-pub use demucs::{ConfigError, Demucs, DemucsConfig};
+pub use config_error::ConfigError;
+pub use demucs::DemucsConfig;
 pub use device::{DeviceChoice, DeviceError};
-pub use separator::{DEFAULT_OVERLAP, DemucsSeparator, StreamError};
+pub use network::{CausalNetwork, Network, NetworkConfig};
+pub use separator::{DEFAULT_OVERLAP, Separator, StreamError};
 pub use shared_weights::SharedWeights;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bunri_model::checkpoint::{Checkpoint, CheckpointError, float_values};
-use bunri_model::{Demucs, DemucsConfig, Provenance, Storage};
+use bunri_model::{DemucsConfig, NetworkConfig, Provenance, Storage};
 use tch::Device;
 
 fn tiny() -> Checkpoint {
@@ -15,7 +15,9 @@ fn tiny() -> Checkpoint {
         ..DemucsConfig::v2(4)
     };
     Checkpoint {
-        model: Demucs::untrained(config, 7, Device::Cpu).unwrap(),
+        network: NetworkConfig::Demucs(config)
+            .untrained(7, Device::Cpu)
+            .unwrap(),
         provenance: Provenance {
             data: "noise".into(),
             steps: 3,
@@ -39,13 +41,13 @@ fn what_is_saved_comes_back() {
     let saved = tiny();
     saved.save(&path, Storage::F32).unwrap();
     let loaded = Checkpoint::load(&path, Device::Cpu).unwrap();
-    assert_eq!(loaded.model.config(), saved.model.config());
+    assert_eq!(loaded.network.config(), saved.network.config());
     assert_eq!(loaded.provenance, saved.provenance);
     assert_eq!(loaded.licence, saved.licence);
-    for (name, tensor) in saved.model.parameters() {
+    for (name, tensor) in saved.network.parameters() {
         assert_eq!(
             float_values(tensor),
-            float_values(&loaded.model.parameters()[name]),
+            float_values(&loaded.network.parameters()[name]),
             "{name}"
         );
     }
@@ -62,11 +64,11 @@ fn half_precision_is_half_the_size_and_close() {
     );
     assert!(half.len() < full.len() * 6 / 10);
     let loaded = Checkpoint::from_bytes(&half, Device::Cpu).unwrap();
-    for (name, tensor) in exact.model.parameters() {
+    for (name, tensor) in exact.network.parameters() {
         let values = float_values(tensor);
         for (a, b) in values
             .iter()
-            .zip(float_values(&loaded.model.parameters()[name]))
+            .zip(float_values(&loaded.network.parameters()[name]))
         {
             // f16: 11 significant bits, subnormals below 6e-5.
             assert!(
@@ -79,7 +81,7 @@ fn half_precision_is_half_the_size_and_close() {
 
 #[test]
 fn names_equal_the_reference_packages() {
-    let names: Vec<String> = tiny().model.parameters().keys().cloned().collect();
+    let names: Vec<String> = tiny().network.parameters().keys().cloned().collect();
     let expected = "decoder.0.0.bias decoder.0.0.weight decoder.0.2.bias decoder.0.2.weight \
         decoder.1.0.bias decoder.1.0.weight decoder.1.2.bias decoder.1.2.weight \
         encoder.0.0.bias encoder.0.0.weight encoder.0.2.bias encoder.0.2.weight \
@@ -173,7 +175,7 @@ fn other_files_are_named_for_what_they_are() {
 #[test]
 fn weights_that_are_not_numbers_are_refused() {
     let checkpoint = tiny();
-    let mut bias = checkpoint.model.parameters()["encoder.0.0.bias"].shallow_clone();
+    let mut bias = checkpoint.network.parameters()["encoder.0.0.bias"].shallow_clone();
     let _ = tch::no_grad(|| bias.fill_(f64::NAN));
     let error = error_of(&checkpoint.to_bytes(Storage::F32).unwrap());
     assert!(error.to_string().contains("encoder.0.0.bias"), "{error}");

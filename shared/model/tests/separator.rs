@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use bunri_model::{Demucs, DemucsConfig, DemucsSeparator, SharedWeights, StreamError};
+use bunri_model::{DemucsConfig, NetworkConfig, Separator, SharedWeights, StreamError};
 use bunri_stream::StemModel;
 use bunri_stream::conformance::assert_stem_model;
 use tch::Device;
 
 fn weights(config: DemucsConfig) -> Arc<SharedWeights> {
     Arc::new(SharedWeights::new(
-        Demucs::untrained(config, 3, Device::Cpu).unwrap(),
+        NetworkConfig::Demucs(config)
+            .untrained(3, Device::Cpu)
+            .unwrap(),
     ))
 }
 
@@ -27,15 +29,15 @@ fn small(resample: bool) -> DemucsConfig {
 fn both_versions_keep_the_stem_model_contract() {
     for resample in [false, true] {
         let weights = weights(small(resample));
-        assert_stem_model(&mut DemucsSeparator::new(weights, 0.75).unwrap());
+        assert_stem_model(&mut Separator::new(weights, 0.75).unwrap());
     }
 }
 
 #[test]
 fn streams_share_one_set_of_weights() {
     let weights = weights(small(false));
-    let first = DemucsSeparator::new(Arc::clone(&weights), 0.5).unwrap();
-    let second = DemucsSeparator::new(Arc::clone(&weights), 0.75).unwrap();
+    let first = Separator::new(Arc::clone(&weights), 0.5).unwrap();
+    let second = Separator::new(Arc::clone(&weights), 0.75).unwrap();
     assert_eq!(Arc::strong_count(&weights), 3);
     assert!(first.spec().hop_frames > second.spec().hop_frames);
 }
@@ -44,6 +46,6 @@ fn streams_share_one_set_of_weights() {
 #[test]
 fn an_overlap_without_room_for_the_networks_own_context_is_refused() {
     let weights = weights(small(false));
-    let error = DemucsSeparator::new(weights, 0.01).unwrap_err();
+    let error = Separator::new(weights, 0.01).unwrap_err();
     assert!(matches!(error, StreamError::Context { .. }), "{error}");
 }

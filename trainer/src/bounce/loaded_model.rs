@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use bunri_model::{Checkpoint, DemucsSeparator, DeviceChoice, SharedWeights, built_in_model};
+use bunri_model::{Checkpoint, DeviceChoice, Separator, SharedWeights, built_in_model};
 use bunri_stream::{ModelSpec, StemModel};
 
 /// A model on its device, and how it is cut into chunks.
@@ -33,13 +33,13 @@ impl LoadedModel {
         }
         .with_context(|| format!("model {name}"))?;
         let parameters: usize = checkpoint
-            .model
+            .network
             .parameters()
             .values()
             .map(|tensor| tensor.numel())
             .sum();
-        let weights = Arc::new(SharedWeights::new(checkpoint.model));
-        let spec = DemucsSeparator::new(Arc::clone(&weights), overlap)?
+        let weights = Arc::new(SharedWeights::new(checkpoint.network));
+        let spec = Separator::new(Arc::clone(&weights), overlap)?
             .spec()
             .clone();
         let seconds = |frames: usize| frames as f64 / f64::from(spec.rate_hz);
@@ -68,11 +68,8 @@ impl LoadedModel {
     }
 
     /// A new stream through the model.
-    pub(super) fn separator(&self) -> Result<DemucsSeparator> {
-        Ok(DemucsSeparator::new(
-            Arc::clone(&self.weights),
-            self.overlap,
-        )?)
+    pub(super) fn separator(&self) -> Result<Separator> {
+        Ok(Separator::new(Arc::clone(&self.weights), self.overlap)?)
     }
 
     /// One line: which model, where it runs, how it sees time.

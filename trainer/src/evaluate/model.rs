@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use bunri_model::{
-    Checkpoint, DemucsSeparator, DeviceChoice, Provenance, SharedWeights, built_in_model,
-};
+use bunri_model::{Checkpoint, DeviceChoice, Provenance, Separator, SharedWeights, built_in_model};
 use bunri_stream::{HostOptions, ModelSpec, OfflineSeparator, Planar, StemModel};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -69,12 +67,12 @@ impl Model {
         let checkpoint = Checkpoint::from_bytes(&bytes, device)
             .with_context(|| format!("cannot load the model {source}"))?;
         let Checkpoint {
-            model,
+            network,
             provenance,
             licence,
         } = checkpoint;
-        let weights = Arc::new(SharedWeights::new(model));
-        let spec = DemucsSeparator::new(Arc::clone(&weights), overlap)?
+        let weights = Arc::new(SharedWeights::new(network));
+        let spec = Separator::new(Arc::clone(&weights), overlap)?
             .spec()
             .clone();
         let sha256 = Sha256::digest(&bytes)
@@ -119,7 +117,7 @@ impl Model {
             consistency,
             ..
         } = self.card;
-        let model = DemucsSeparator::new(Arc::clone(&self.weights), overlap)?;
+        let model = Separator::new(Arc::clone(&self.weights), overlap)?;
         let mut separator = OfflineSeparator::new(model, rate_hz, HostOptions { consistency })?;
         let mut stems = Vec::new();
         let mut start = 0;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use bunri_model::DemucsConfig;
+use bunri_model::NetworkConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::data::augment::AugmentConfig;
@@ -21,7 +21,7 @@ pub struct TrainConfig {
     /// What the weights were trained on and under which licence they may be given away.
     pub card: CardConfig,
     /// The network.
-    pub model: DemucsConfig,
+    pub model: NetworkConfig,
     /// The songs.
     pub data: DataConfig,
     /// How examples are varied.
@@ -139,7 +139,7 @@ impl TrainConfig {
     fn validate(&self) -> Result<()> {
         self.model.validate()?;
         ensure!(
-            self.model.audio_channels == 2,
+            self.model.signature().channels == 2,
             "training works on stereo: set audio_channels = 2"
         );
         ensure!(!self.data.train.is_empty(), "data.train lists no songs");

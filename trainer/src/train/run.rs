@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use bunri_model::demucs::center_trim;
-use bunri_model::{Checkpoint, Demucs, DeviceChoice, Provenance, Storage};
+use bunri_model::network::{Signature, center_trim};
+use bunri_model::{Checkpoint, DeviceChoice, Network, Provenance, Storage};
 use indicatif::{ProgressBar, ProgressStyle};
 use tch::Kind;
 
@@ -54,18 +54,18 @@ pub(super) fn train(
     }
     let device = config.device.parse::<DeviceChoice>()?.resolve()?;
     let folder = RunFolder::create(&config.output)?;
-    let model = match init {
-        None => Demucs::untrained(config.model.clone(), config.seed as i64, device)?,
-        Some(path) => Checkpoint::load(path, device)?.model,
+    let network = match init {
+        None => config.model.clone().untrained(config.seed as i64, device)?,
+        Some(path) => Checkpoint::load(path, device)?.network,
     };
     ensure!(
-        *model.config() == config.model,
+        network.config() == config.model,
         "--init: the checkpoint has another [model] config"
     );
-    for parameter in model.parameters().values() {
+    for parameter in network.parameters().values() {
         let _ = parameter.set_requires_grad(true);
     }
-    let mut adam = Adam::new(model.parameters(), config.optimiser.ema_decay);
+    let mut adam = Adam::new(network.parameters(), config.optimiser.ema_decay);
     let mut progress = Progress {
         step: 0,
         best: None,
@@ -80,17 +80,16 @@ pub(super) fn train(
         );
     }
     // A segment without frames left over: its output is what the loss looks at.
-    let frames = config.model.valid_length(config.model.segment_frames);
-    let stems = &config.model.stems;
-    let rate_hz = config.model.sample_rate;
+    let frames = network.window().chunk_frames;
+    let Signature { rate_hz, stems, .. } = network.signature();
     let spinner = ProgressBar::new_spinner();
-    let pool = Pool::load(&config.data.train, stems, rate_hz, |song| {
+    let pool = Pool::load(&config.data.train, &stems, rate_hz, |song| {
         spinner.set_message(format!("decoding {song}"));
         spinner.tick();
     })?;
     let validation = Validation::load(
         &config.data.valid,
-        stems,
+        &stems,
         rate_hz,
         frames,
         config.validation.segments_per_song,
@@ -98,7 +97,7 @@ pub(super) fn train(
     spinner.finish_and_clear();
     let sampler = Arc::new(Sampler::new(
         pool,
-        stems,
+        &stems,
         config.augment.clone(),
         frames,
         config.seed,
@@ -106,7 +105,7 @@ pub(super) fn train(
     let mut session = Session {
         config,
         folder,
-        model,
+        network,
         adam,
         progress,
         validation,
@@ -118,7 +117,7 @@ pub(super) fn train(
 struct Session<'a> {
     config: &'a TrainConfig,
     folder: RunFolder,
-    model: Demucs,
+    network: Box<dyn Network>,
     adam: Adam,
     progress: Progress,
     validation: Validation,
@@ -175,9 +174,9 @@ impl Session<'_> {
 
     /// One batch forward and back: its loss, and the gradient's length before clipping.
     fn step(&mut self, batches: &Batches, learning_rate: f64) -> Result<(f64, f64)> {
-        let stems = batches.next()?.to_device(self.model.device()); // [batch, stems, channels, frames]
+        let stems = batches.next()?.to_device(self.network.device()); // [batch, stems, channels, frames]
         let mixture = stems.sum_dim_intlist(1, false, Kind::Float); // [batch, channels, frames]
-        let estimates = self.model.forward(&mixture); // [batch, stems, channels, output frames]
+        let estimates = self.network.forward(&mixture); // [batch, stems, channels, output frames]
         let frames = estimates.size()[3];
         let loss = (&estimates - center_trim(&stems, frames))
             .abs()
@@ -208,9 +207,8 @@ impl Session<'_> {
             return Ok(());
         }
         let weights = self.adam.shipped_weights();
-        let model =
-            Demucs::from_parameters(self.config.model.clone(), weights, self.model.device())?;
-        let scores = self.validation.score(&model);
+        let network = (self.config.model.clone()).build(weights, self.network.device())?;
+        let scores = self.validation.score(&*network);
         let step = self.progress.step;
         let is_best = self.progress.best.is_none_or(|(best, _)| scores.l1 < best);
         if is_best {
@@ -224,7 +222,7 @@ impl Session<'_> {
         })?;
         bar.println(summary(step, &scores, is_best));
         let checkpoint = Checkpoint {
-            model,
+            network,
             provenance: self.provenance(&scores)?,
             licence: self.config.card.licence.clone(),
         };

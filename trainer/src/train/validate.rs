@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use bunri_model::demucs::{Demucs, center_trim};
+use bunri_model::Network;
+use bunri_model::network::center_trim;
 use bunri_stream::Planar;
 use tch::{Kind, Tensor};
 
@@ -90,16 +91,16 @@ impl Validation {
     }
 
     /// Separates every segment.
-    pub(super) fn score(&self, model: &Demucs) -> Scores {
+    pub(super) fn score(&self, network: &dyn Network) -> Scores {
         let mut l1 = (0.0, 0usize);
         let mut energies: BTreeMap<(&str, usize), (f64, f64)> = BTreeMap::new();
         for segment in &self.segments {
             let estimates =
-                tch::no_grad(|| model.forward(&segment.mixture.to_device(model.device())));
+                tch::no_grad(|| network.forward(&segment.mixture.to_device(network.device())));
             for (stem, truth) in &segment.stems {
                 let estimate = estimates.get(0).get(*stem as i64); // [channels, output frames]
                 let frames = estimate.size()[1].min(truth.size()[1]);
-                let truth = center_trim(truth, frames).to_device(model.device());
+                let truth = center_trim(truth, frames).to_device(network.device());
                 let error = center_trim(&estimate, frames) - &truth;
                 l1.0 += error.abs().mean(Kind::Double).double_value(&[]);
                 l1.1 += 1;

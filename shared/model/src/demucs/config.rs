@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config_error::{ConfigError, check_parameter_count, check_stems, in_range};
+use crate::network::Signature;
+use crate::parameters::{self, ParameterSpec};
+
 /// Hyper-parameters of [`Demucs`](super::Demucs), named as in the reference package
 /// (`demucs==2.0.3`), except that its `sources` are `stems` and its `samplerate` is `sample_rate`.
 ///
@@ -50,40 +54,6 @@ impl Default for DemucsConfig {
     }
 }
 
-/// Why a [`DemucsConfig`] cannot be built.
-#[derive(Debug, thiserror::Error, PartialEq)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A field lies outside of what the architecture, or a sane machine, can take.
-    #[error("Demucs config: {field} = {got}, must be within {min}..={max}")]
-    OutOfRange {
-        /// The field's name.
-        field: &'static str,
-        /// Its value.
-        got: f64,
-        /// Smallest accepted value.
-        min: f64,
-        /// Largest accepted value.
-        max: f64,
-    },
-    /// Two stems share a name, or a name is unusable as a file or bus name.
-    #[error(
-        "Demucs config: stem name {0:?} is empty, repeated, or not made of letters, digits, - and _"
-    )]
-    StemName(String),
-    /// The whole model would be larger than any known Demucs.
-    #[error("Demucs config asks for {parameters} parameters, the limit is {limit}")]
-    TooLarge {
-        /// What the config asks for.
-        parameters: usize,
-        /// The most that is accepted.
-        limit: usize,
-    },
-}
-
-/// Three times the largest published Demucs (v1, 100 channels: 648,548,208).
-const MAX_PARAMETERS: usize = 2_000_000_000;
-
 impl DemucsConfig {
     /// Demucs v1 (published with 64 and 100 channels).
     #[must_use]
@@ -124,8 +94,8 @@ impl DemucsConfig {
     /// # Errors
     /// A [`ConfigError`] with the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let bounds: [(&'static str, f64, f64, f64); 12] = [
-            ("stems", self.stems.len() as f64, 1.0, 64.0),
+        check_stems(&self.stems)?;
+        let bounds: [(&'static str, f64, f64, f64); 11] = [
             ("audio_channels", self.audio_channels as f64, 1.0, 16.0),
             ("channels", self.channels as f64, 1.0, 4096.0),
             ("depth", self.depth as f64, 1.0, 12.0),
@@ -154,46 +124,14 @@ impl DemucsConfig {
             ),
         ];
         for (field, got, min, max) in bounds {
-            // Written so that NaN is refused too.
-            if !(got >= min && got <= max) {
-                return Err(ConfigError::OutOfRange {
-                    field,
-                    got,
-                    min,
-                    max,
-                });
-            }
-        }
-        for (index, stem) in self.stems.iter().enumerate() {
-            let usable = !stem.is_empty()
-                && stem.len() <= 64
-                && stem
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-            if !usable || self.stems[..index].contains(stem) {
-                return Err(ConfigError::StemName(stem.clone()));
-            }
+            in_range(field, got, min, max)?;
         }
         let mut width = self.channels as f64;
         for _ in 0..self.depth {
-            if !(1.0..=65_536.0).contains(&width) {
-                return Err(ConfigError::OutOfRange {
-                    field: "channels of the deepest layer",
-                    got: width,
-                    min: 1.0,
-                    max: 65_536.0,
-                });
-            }
+            in_range("channels of the deepest layer", width, 1.0, 65_536.0)?;
             width = (self.growth * width).trunc();
         }
-        let parameters = self.parameter_count();
-        if parameters > MAX_PARAMETERS {
-            return Err(ConfigError::TooLarge {
-                parameters,
-                limit: MAX_PARAMETERS,
-            });
-        }
-        Ok(())
+        check_parameter_count(self.parameter_count())
     }
 
     /// Width of each encoder layer, outermost first.
@@ -206,13 +144,26 @@ impl DemucsConfig {
         .collect()
     }
 
+    /// The audio that the network takes and makes.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        Signature {
+            rate_hz: self.sample_rate,
+            channels: self.audio_channels,
+            stems: self.stems.clone(),
+        }
+    }
+
+    /// Names, shapes and initial values of all weights, in the order of the code tree.
+    #[must_use]
+    pub fn parameter_specs(&self) -> Vec<ParameterSpec> {
+        super::parameters::specs(self)
+    }
+
     /// Number of trained values.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
-        super::parameters::parameter_specs(self)
-            .iter()
-            .map(|spec| spec.shape.iter().map(|&n| n as usize).product::<usize>())
-            .sum()
+        parameters::parameter_count(&self.parameter_specs())
     }
 
     /// The shortest input of at least `frames` frames for which no layer leaves frames over.

@@ -5,17 +5,14 @@
 //! on another processor. Signals have an RMS of 0.07 to 1.2, so 1e-5 lies 77 dB and more below them.
 //! The quietest part of any output, what the LSTM adds to it, lies at 0.007.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 
-use safetensors::SafeTensors;
-use safetensors::tensor::Dtype;
 use tch::{Device, Tensor};
 
 use super::resample::Resampler;
 use super::{Demucs, DemucsConfig};
-use crate::Checkpoint;
-use crate::checkpoint::float_values;
+use crate::golden::{Golden, compare, path, print_head};
+use crate::{Checkpoint, Network, NetworkConfig};
 
 const TOLERANCE: f64 = 1e-5;
 
@@ -31,78 +28,12 @@ const CASES: [&str; 8] = [
     "batch-normalize",
 ];
 
-fn path(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests", "golden", name]
-        .iter()
-        .collect()
-}
-
-/// Tensors and metadata of a golden file.
-struct Golden {
-    tensors: HashMap<String, Tensor>,
-    metadata: HashMap<String, String>,
-}
-
-impl Golden {
-    fn load(name: &str) -> Self {
-        let bytes = std::fs::read(path(name)).unwrap();
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        let tensors = SafeTensors::deserialize(&bytes).unwrap();
-        let tensors = tensors.iter().map(|(name, view)| {
-            let kind = match view.dtype() {
-                Dtype::F16 => tch::Kind::Half,
-                Dtype::F32 => tch::Kind::Float,
-                other => panic!("{name} is stored as {other:?}"),
-            };
-            let tensor = Tensor::from_data_size(view.data(), &shape(view.shape()), kind);
-            (name.to_owned(), tensor.to_kind(tch::Kind::Float))
-        });
-        Self {
-            tensors: tensors.collect(),
-            metadata: header.metadata().clone().unwrap(),
-        }
-    }
-
-    fn number(&self, key: &str) -> i64 {
-        self.metadata[key].parse().unwrap()
-    }
-}
-
-fn shape(dimensions: &[usize]) -> Vec<i64> {
-    dimensions.iter().map(|&n| n as i64).collect()
-}
-
 fn load_model(file: &str) -> Demucs {
-    Checkpoint::load(&path(file), Device::Cpu).unwrap().model
-}
-
-/// Prints a line of the table; gives the largest difference of any sample.
-fn compare(what: &str, ours: &Tensor, reference: &Tensor) -> f64 {
-    assert_eq!(ours.size(), reference.size(), "{what}: shapes differ");
-    let (ours, reference) = (float_values(ours), float_values(reference));
-    let pairs = ours.iter().zip(&reference);
-    let error = pairs
-        .map(|(a, b)| f64::from((a - b).abs()))
-        .fold(0.0, |max, error| {
-            // Written so that NaN is not passed over.
-            if error <= max { max } else { error }
-        });
-    let power: f64 = reference.iter().map(|x| f64::from(*x).powi(2)).sum();
-    let rms = (power / reference.len() as f64).sqrt();
-    let below_db = 20.0 * (error / rms).log10();
-    println!(
-        "{what:<32} {:>8} {rms:>8.4} {error:>10.2e} {below_db:>8.1}",
-        reference.len()
-    );
-    assert!(rms > 0.03, "{what}: a reference this quiet proves nothing");
-    error
-}
-
-fn print_head() {
-    println!(
-        "{:<32} {:>8} {:>8} {:>10} {:>8}",
-        "", "samples", "RMS", "max error", "dB"
-    );
+    let network = Checkpoint::load(&path(file), Device::Cpu).unwrap().network;
+    let NetworkConfig::Demucs(config) = network.config();
+    let parameters = network.parameters().iter();
+    let parameters = parameters.map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
+    Demucs::from_parameters(config, parameters.collect(), Device::Cpu).unwrap()
 }
 
 /// Guards each switch of the architecture, skips and their trimming, normalisation per item.

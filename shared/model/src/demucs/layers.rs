@@ -1,13 +1,10 @@
 //! The parts of Demucs: encoder layer, bidirectional LSTM, decoder layer.
 
-use std::collections::BTreeMap;
-
 use tch::Tensor;
 
 use super::DemucsConfig;
-use super::parameters::{lstm_names, transposed_index};
-
-type Parameters = BTreeMap<String, Tensor>;
+use super::parameters::transposed_index;
+use crate::parameters::Scope;
 
 /// Weight and bias of one convolution; shares storage with the model's parameters.
 #[derive(Debug)]
@@ -18,11 +15,10 @@ struct Convolution {
 }
 
 impl Convolution {
-    fn new(parameters: &Parameters, prefix: &str, stride: usize) -> Self {
-        let part = |suffix: &str| parameters[&format!("{prefix}.{suffix}")].shallow_clone();
+    fn new(scope: &Scope<'_>, stride: usize) -> Self {
         Self {
-            weight: part("weight"),
-            bias: part("bias"),
+            weight: scope.tensor("weight"),
+            bias: scope.tensor("bias"),
             stride: stride as i64,
         }
     }
@@ -58,10 +54,9 @@ pub(super) struct EncoderLayer {
 }
 
 impl EncoderLayer {
-    pub(super) fn new(parameters: &Parameters, config: &DemucsConfig, layer: usize) -> Self {
-        let convolution = |index: usize, stride| {
-            Convolution::new(parameters, &format!("encoder.{layer}.{index}"), stride)
-        };
+    pub(super) fn new(root: &Scope<'_>, config: &DemucsConfig, layer: usize) -> Self {
+        let scope = root.at("encoder").at(layer);
+        let convolution = |index: usize, stride| Convolution::new(&scope.at(index), stride);
         Self {
             strided: convolution(0, config.stride),
             rewrite: config.rewrite.then(|| convolution(2, 1)),
@@ -89,12 +84,12 @@ pub(super) struct Blstm {
 }
 
 impl Blstm {
-    pub(super) fn new(parameters: &Parameters, layers: usize) -> Self {
-        let part = |name: &str| parameters[name].shallow_clone();
+    /// From the scope of the LSTM and its linear layer.
+    pub(super) fn new(scope: &Scope<'_>, layers: usize) -> Self {
         Self {
-            weights: lstm_names(layers).iter().map(|name| part(name)).collect(),
-            linear_weight: part("lstm.linear.weight"),
-            linear_bias: part("lstm.linear.bias"),
+            weights: scope.lstm("lstm", layers, true),
+            linear_weight: scope.at("linear").tensor("weight"),
+            linear_bias: scope.at("linear").tensor("bias"),
             layers: layers as i64,
         }
     }
@@ -129,10 +124,9 @@ pub(super) struct DecoderLayer {
 }
 
 impl DecoderLayer {
-    pub(super) fn new(parameters: &Parameters, config: &DemucsConfig, layer: usize) -> Self {
-        let convolution = |index: usize, stride| {
-            Convolution::new(parameters, &format!("decoder.{layer}.{index}"), stride)
-        };
+    pub(super) fn new(root: &Scope<'_>, config: &DemucsConfig, layer: usize) -> Self {
+        let scope = root.at("decoder").at(layer);
+        let convolution = |index: usize, stride| Convolution::new(&scope.at(index), stride);
         Self {
             rewrite: config.rewrite.then(|| convolution(0, 1)),
             glu: config.glu,

@@ -10,20 +10,20 @@ mod layers;
 mod parameters;
 mod resample;
 
-use std::collections::BTreeMap;
-
 use tch::{Device, Tensor};
 
-pub use config::{ConfigError, DemucsConfig};
+pub use config::DemucsConfig;
 use layers::{Blstm, DecoderLayer, EncoderLayer};
-pub use parameters::ParameterSpec;
 use resample::Resampler;
+
+use crate::network::{Network, NetworkConfig, Window, center_trim};
+use crate::parameters::{ParameterError, Parameters, Scope, checked};
 
 /// The network: mixture in, stems out. Holds weights and nothing that changes from call to call.
 #[derive(Debug)]
 pub struct Demucs {
     config: DemucsConfig,
-    parameters: BTreeMap<String, Tensor>,
+    parameters: Parameters,
     resampler: Option<Resampler>,
     encoder: Vec<EncoderLayer>,
     lstm: Option<Blstm>,
@@ -31,109 +31,64 @@ pub struct Demucs {
     device: Device,
 }
 
-/// Why given tensors are not the parameters of a config.
-#[derive(Debug, thiserror::Error, PartialEq)]
-#[non_exhaustive]
-pub enum ParameterError {
-    /// The config itself is refused.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A tensor that the config needs is not there.
-    #[error("tensor {0} is missing")]
-    Missing(String),
-    /// A tensor is there that the config has no place for.
-    #[error("tensor {0} does not belong to this architecture")]
-    Unexpected(String),
-    /// A tensor has another shape than the config says.
-    #[error("tensor {name} has shape {got:?}, the config needs {expected:?}")]
-    Shape {
-        /// The tensor's name.
-        name: String,
-        /// Shape by the config.
-        expected: Vec<i64>,
-        /// Shape found.
-        got: Vec<i64>,
-    },
-}
-
 impl Demucs {
-    /// A new, untrained model; equal seeds give equal weights.
-    ///
-    /// # Errors
-    /// [`ConfigError`] if the config cannot be built.
-    pub fn untrained(config: DemucsConfig, seed: i64, device: Device) -> Result<Self, ConfigError> {
-        config.validate()?;
-        tch::manual_seed(seed);
-        let parameters = tch::no_grad(|| parameters::initial_parameters(&config));
-        Ok(Self::assemble(config, parameters, device))
-    }
-
     /// A model from its tensors, by name; they are moved to `device`.
     ///
     /// # Errors
-    /// [`ParameterError`] if names or shapes are not those that the config asks for.
+    /// [`ParameterError`] if the config is impossible, or names or shapes are not those that it
+    /// asks for.
     pub fn from_parameters(
         config: DemucsConfig,
-        parameters: BTreeMap<String, Tensor>,
+        parameters: Parameters,
         device: Device,
     ) -> Result<Self, ParameterError> {
         config.validate()?;
-        let shapes = parameters
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor.size()));
-        check_shapes(&config, shapes)?;
-        Ok(Self::assemble(config, parameters, device))
-    }
-
-    fn assemble(
-        config: DemucsConfig,
-        mut parameters: BTreeMap<String, Tensor>,
-        device: Device,
-    ) -> Self {
-        for tensor in parameters.values_mut() {
-            *tensor = tensor.to_device(device);
-        }
+        let parameters = checked(config.parameter_specs(), parameters, device)?;
+        let root = Scope::root(&parameters);
         let layers = 0..config.depth;
-        Self {
+        Ok(Self {
             resampler: config.resample.then(|| Resampler::new(device)),
             encoder: layers
                 .clone()
-                .map(|i| EncoderLayer::new(&parameters, &config, i))
+                .map(|i| EncoderLayer::new(&root, &config, i))
                 .collect(),
-            lstm: (config.lstm_layers > 0).then(|| Blstm::new(&parameters, config.lstm_layers)),
+            lstm: (config.lstm_layers > 0)
+                .then(|| Blstm::new(&root.at("lstm"), config.lstm_layers)),
             decoder: layers
-                .map(|i| DecoderLayer::new(&parameters, &config, i))
+                .map(|i| DecoderLayer::new(&root, &config, i))
                 .collect(),
             config,
             parameters,
             device,
-        }
+        })
+    }
+}
+
+impl Network for Demucs {
+    fn config(&self) -> NetworkConfig {
+        NetworkConfig::Demucs(self.config.clone())
     }
 
-    /// What the model was built from.
-    #[must_use]
-    pub fn config(&self) -> &DemucsConfig {
-        &self.config
-    }
-
-    /// Where its weights lie.
-    #[must_use]
-    pub fn device(&self) -> Device {
-        self.device
-    }
-
-    /// All parameters by name. The tensors share the model's storage: training writes through them.
-    #[must_use]
-    pub fn parameters(&self) -> &BTreeMap<String, Tensor> {
+    fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// Separates a batch: `[batch, channels, frames]` → `[batch, stems, channels, output frames]`.
-    ///
-    /// The output is centred on the input and
-    /// [`output_frames`](DemucsConfig::output_frames) long. Use a
+    fn device(&self) -> Device {
+        self.device
+    }
+
+    /// About the segments that it was trained on.
+    fn window(&self) -> Window {
+        let chunk_frames = self.config.valid_length(self.config.segment_frames);
+        Window {
+            chunk_frames,
+            output_frames: self.config.output_frames(chunk_frames).min(chunk_frames),
+        }
+    }
+
+    /// The output is [`output_frames`](DemucsConfig::output_frames) long. Use a
     /// [`valid_length`](DemucsConfig::valid_length), or the last frames are ignored.
-    pub fn forward(&self, mix: &Tensor) -> Tensor {
+    fn forward(&self, mix: &Tensor) -> Tensor {
         let (mean, std) = if self.config.normalize {
             let mono = mix.mean_dim(1, true, None); // [batch, 1, frames]
             (mono.mean_dim(2, true, None), mono.std_dim(2, true, true)) // [batch, 1, 1]
@@ -169,40 +124,4 @@ impl Demucs {
         );
         x.reshape([batch, stems, channels, frames])
     }
-}
-
-/// Checks names and shapes of tensors against a config, without touching their data.
-///
-/// # Errors
-/// The first [`ParameterError`] found.
-pub fn check_shapes<'a>(
-    config: &DemucsConfig,
-    shapes: impl Iterator<Item = (&'a str, Vec<i64>)>,
-) -> Result<(), ParameterError> {
-    let mut expected: BTreeMap<String, Vec<i64>> = parameters::parameter_specs(config)
-        .into_iter()
-        .map(|spec| (spec.name, spec.shape))
-        .collect();
-    for (name, got) in shapes {
-        let shape = expected
-            .remove(name)
-            .ok_or_else(|| ParameterError::Unexpected(name.into()))?;
-        if shape != got {
-            return Err(ParameterError::Shape {
-                name: name.into(),
-                expected: shape,
-                got,
-            });
-        }
-    }
-    match expected.into_keys().next() {
-        Some(name) => Err(ParameterError::Missing(name)),
-        None => Ok(()),
-    }
-}
-
-/// Cuts the last axis down to `frames` around its centre; an odd frame goes from the end.
-pub fn center_trim(x: &Tensor, frames: i64) -> Tensor {
-    let surplus = x.size().last().copied().unwrap_or(0) - frames;
-    x.narrow(-1, surplus / 2, frames)
 }

@@ -1,0 +1,160 @@
+//! What all architectures have in common, and the one place that lists them.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+use crate::config_error::ConfigError;
+use crate::demucs::{Demucs, DemucsConfig};
+use crate::parameters::{self, ParameterError, ParameterSpec, Parameters};
+
+/// The audio that a network takes and makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Sample rate it is trained for, in Hz.
+    pub rate_hz: u32,
+    /// Channels of the mixture and of every stem.
+    pub channels: usize,
+    /// Stem names, in output order.
+    pub stems: Vec<String>,
+}
+
+/// A good length of what a network with whole context is shown at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Frames in.
+    pub chunk_frames: usize,
+    /// Frames out, centred on those that went in.
+    pub output_frames: usize,
+}
+
+/// A separation network: weights, and nothing that changes from call to call.
+pub trait Network: std::fmt::Debug + Send {
+    /// Architecture and hyper-parameters, enough to build it again.
+    fn config(&self) -> NetworkConfig;
+
+    /// The audio that it takes and makes.
+    fn signature(&self) -> Signature {
+        self.config().signature()
+    }
+
+    /// All weights by name. The tensors share the network's storage: training writes through them.
+    fn parameters(&self) -> &Parameters;
+
+    /// Where it runs.
+    fn device(&self) -> Device;
+
+    /// How much it should be shown at a time.
+    fn window(&self) -> Window;
+
+    /// Separates a batch: `[batch, channels, frames]` → `[batch, stems, channels, output frames]`,
+    /// the output centred on the input.
+    fn forward(&self, mix: &Tensor) -> Tensor;
+
+    /// The network as one that can go on from hop to hop, if it is of that kind.
+    fn causal(&self) -> Option<&dyn CausalNetwork> {
+        None
+    }
+}
+
+/// A network that needs no more of the future than its lookahead: what it has heard lies in a state,
+/// and no sample is computed twice.
+///
+/// `forward` over a clip (zeros before it) and `step` over its hops agree within float order.
+pub trait CausalNetwork: Network {
+    /// Frames per step.
+    fn hop_frames(&self) -> usize;
+
+    /// How far the output's content lies behind the input's, in frames.
+    fn lookahead_frames(&self) -> usize;
+
+    /// The state before the first frame of `batch` streams. The batch is the first axis of every
+    /// tensor of it.
+    fn start(&self, batch: i64) -> Vec<Tensor>;
+
+    /// Takes one hop further: `[batch, channels, hop]` → `[batch, stems, channels, hop]`.
+    fn step(&self, state: &mut Vec<Tensor>, hop: &Tensor) -> Tensor;
+}
+
+/// Names of all architectures, as [`NetworkConfig`] writes them.
+pub const ARCHITECTURES: &[&str] = &["demucs"];
+
+/// Any architecture with its hyper-parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "architecture", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NetworkConfig {
+    /// Demucs v1 and v2, see [`crate::demucs`].
+    Demucs(DemucsConfig),
+}
+
+impl NetworkConfig {
+    /// Checks every field, and the size of the whole, before anything is allocated.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with the first field that is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        match self {
+            Self::Demucs(config) => config.validate(),
+        }
+    }
+
+    /// The audio that the network takes and makes.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        match self {
+            Self::Demucs(config) => config.signature(),
+        }
+    }
+
+    /// Names, shapes and initial values of all weights; of a valid config only.
+    #[must_use]
+    pub fn parameter_specs(&self) -> Vec<ParameterSpec> {
+        match self {
+            Self::Demucs(config) => config.parameter_specs(),
+        }
+    }
+
+    /// A network from its tensors, by name; they are moved to `device`.
+    ///
+    /// # Errors
+    /// [`ParameterError`] if the config is impossible, or names or shapes are not those that it
+    /// asks for.
+    pub fn build(
+        self,
+        parameters: Parameters,
+        device: Device,
+    ) -> Result<Box<dyn Network>, ParameterError> {
+        Ok(match self {
+            Self::Demucs(config) => Box::new(Demucs::from_parameters(config, parameters, device)?),
+        })
+    }
+
+    /// A new network; equal seeds give equal weights.
+    ///
+    /// # Errors
+    /// [`ParameterError::Config`] if the config cannot be built.
+    pub fn untrained(self, seed: i64, device: Device) -> Result<Box<dyn Network>, ParameterError> {
+        self.validate()?;
+        let parameters = parameters::untrained(&self.parameter_specs(), self.rescale(), seed);
+        self.build(parameters, device)
+    }
+
+    /// Number of trained values.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        parameters::parameter_count(&self.parameter_specs())
+    }
+
+    fn rescale(&self) -> f64 {
+        match self {
+            Self::Demucs(config) => config.rescale,
+        }
+    }
+}
+
+/// Cuts the last axis down to `frames` around its centre; an odd frame goes from the end.
+#[must_use]
+pub fn center_trim(x: &Tensor, frames: i64) -> Tensor {
+    let surplus = x.size().last().copied().unwrap_or(0) - frames;
+    x.narrow(-1, surplus / 2, frames)
+}

@@ -1,0 +1,83 @@
+//! Causal networks: hop after hop, each computed once.
+
+use std::sync::Arc;
+
+use bunri_stream::{ModelSpec, Planar, SeparateError, SpecError, StemModel};
+use tch::Tensor;
+
+use super::tensor_of;
+use crate::checkpoint::float_values;
+use crate::network::CausalNetwork;
+use crate::shared_weights::SharedWeights;
+
+/// Carries what the network has heard.
+#[derive(Debug)]
+pub(super) struct CausalStream {
+    weights: Arc<SharedWeights>,
+    spec: ModelSpec,
+    /// `None` before the first hop.
+    state: Option<Vec<Tensor>>,
+}
+
+impl CausalStream {
+    /// # Panics
+    /// If the network is not causal.
+    pub(super) fn new(weights: Arc<SharedWeights>) -> Result<Self, SpecError> {
+        let network = causal(&weights);
+        let signature = network.signature();
+        let spec = ModelSpec {
+            rate_hz: signature.rate_hz,
+            channels: signature.channels,
+            stems: signature.stems,
+            chunk_frames: network.hop_frames(),
+            hop_frames: network.hop_frames(),
+            lookahead_frames: network.lookahead_frames(),
+            crossfade_frames: 0,
+        }
+        .validated()?;
+        Ok(Self {
+            weights,
+            spec,
+            state: None,
+        })
+    }
+}
+
+fn causal(weights: &SharedWeights) -> &dyn CausalNetwork {
+    weights
+        .network()
+        .causal()
+        .expect("only causal networks are streamed hop by hop")
+}
+
+impl StemModel for CausalStream {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError> {
+        self.spec.check_shapes(chunk, stems)?;
+        let network = causal(&self.weights);
+        let state = &mut self.state;
+        let separated = tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
+            let hop = tensor_of(chunk)?.f_to_device(network.device())?;
+            let state = state.get_or_insert_with(|| network.start(1));
+            Ok(float_values(&network.step(state, &hop))) // [1, stems, channels, hop]
+        })
+        .map_err(|error| SeparateError::Model(error.to_string()))?;
+        let channels = stems.iter_mut().flat_map(Planar::channels_mut);
+        for (channel, samples) in channels.zip(separated.chunks_exact(self.spec.hop_frames)) {
+            channel.copy_from_slice(samples);
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        let Self {
+            weights: _,
+            spec: _,
+            state,
+        } = self;
+        *state = None;
+    }
+}

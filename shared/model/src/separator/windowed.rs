@@ -1,0 +1,88 @@
+//! Networks with whole context: window after window, their borders left to the overlap-add.
+
+use std::sync::Arc;
+
+use bunri_stream::{ChunkPlan, ModelSpec, Planar, SeparateError, StemModel};
+
+use super::{StreamError, tensor_of};
+use crate::checkpoint::float_values;
+use crate::network::{Network, Window, center_trim};
+use crate::shared_weights::SharedWeights;
+
+/// Sees one chunk at a time and carries nothing from one to the next.
+#[derive(Debug)]
+pub(super) struct WindowedStream {
+    weights: Arc<SharedWeights>,
+    spec: ModelSpec,
+}
+
+impl WindowedStream {
+    pub(super) fn new(weights: Arc<SharedWeights>, overlap: f64) -> Result<Self, StreamError> {
+        let spec = stream_spec(weights.network(), overlap)?;
+        Ok(Self { weights, spec })
+    }
+}
+
+fn stream_spec(network: &dyn Network, overlap: f64) -> Result<ModelSpec, StreamError> {
+    let Window {
+        chunk_frames: chunk,
+        output_frames,
+    } = network.window();
+    let plan = ChunkPlan::new(chunk, overlap)?;
+    let needed = (chunk - output_frames).div_ceil(2);
+    let got = plan.left_context_frames().min(plan.right_context_frames());
+    if got < needed {
+        return Err(StreamError::Context {
+            needed,
+            got,
+            chunk,
+            overlap,
+        });
+    }
+    let signature = network.signature();
+    Ok(ModelSpec {
+        rate_hz: signature.rate_hz,
+        channels: signature.channels,
+        stems: signature.stems,
+        chunk_frames: plan.chunk_frames,
+        hop_frames: plan.hop_frames,
+        lookahead_frames: plan.lookahead_frames,
+        crossfade_frames: plan.crossfade_frames,
+    }
+    .validated()?)
+}
+
+impl StemModel for WindowedStream {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError> {
+        self.spec.check_shapes(chunk, stems)?;
+        let network = self.weights.network();
+        let frames = self.spec.chunk_frames;
+        let separated = tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
+            let mix = tensor_of(chunk)?.f_to_device(network.device())?;
+            let output = network.forward(&mix); // [1, stems, channels, output]
+            let kept = output.size()[3].min(frames as i64);
+            Ok(float_values(&center_trim(&output, kept)))
+        })
+        .map_err(|error| SeparateError::Model(error.to_string()))?;
+        let kept = separated.len() / (self.spec.stems.len() * self.spec.channels);
+        let start = (frames - kept) / 2;
+        let channels = stems.iter_mut().flat_map(Planar::channels_mut);
+        for (channel, samples) in channels.zip(separated.chunks_exact(kept)) {
+            channel.fill(0.0);
+            channel[start..start + kept].copy_from_slice(samples);
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        // Weights and spec only: nothing is carried from chunk to chunk.
+        let Self {
+            weights: _,
+            spec: _,
+        } = self;
+    }
+}
