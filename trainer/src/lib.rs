@@ -8,11 +8,14 @@
 //!                                             └─────── bounce ─ stems on disk
 //! ```
 //!
-//! Each module that is a subcommand exposes `Args` (its command line) and `run`.
+//! `model` is the model that a command works with. Each module that is a subcommand exposes `Args` (its command line) and `run`.
 
+pub mod bench;
 pub mod bounce;
 pub mod data;
 pub mod evaluate;
 pub mod export;
+pub mod model;
 pub mod render;
+pub mod table;
 pub mod train;

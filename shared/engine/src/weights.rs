@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
-use bunri_model::{Checkpoint, SharedWeights, built_in_model};
+use bunri_model::{Checkpoint, LoadedModel, SharedWeights, built_in_model};
 use tch::Device;
 
 /// What makes two checkpoints the same.
@@ -46,11 +46,11 @@ pub(crate) fn on_device(path: Option<&Path>, device: Device) -> Result<Arc<Share
     if let Some(weights) = loaded.get(&key).and_then(Weak::upgrade) {
         return Ok(weights);
     }
-    let checkpoint = match path {
+    let model = match path {
         None => built_in(device)?,
-        Some(path) => Checkpoint::load(path, device).map_err(|error| in_file(path, &error))?,
+        Some(path) => LoadedModel::load(path, device).map_err(|error| in_file(path, &error))?,
     };
-    let weights = Arc::new(SharedWeights::new(checkpoint.network));
+    let weights = Arc::new(SharedWeights::new(model.network));
     loaded.insert(key, Arc::downgrade(&weights));
     Ok(weights)
 }
@@ -85,8 +85,11 @@ fn in_file(path: &Path, error: &dyn std::fmt::Display) -> String {
 }
 
 /// The model that the engine was built with.
-fn built_in(device: Device) -> Result<Checkpoint, String> {
+fn built_in(device: Device) -> Result<LoadedModel, String> {
     let bytes = built_in_model()
         .ok_or("this engine was built without a model of its own: choose a model file")?;
-    Checkpoint::from_bytes(bytes, device).map_err(|error| format!("built-in model: {error}"))
+    let checkpoint = Checkpoint::from_bytes(bytes, device);
+    Ok(checkpoint
+        .map_err(|error| format!("built-in model: {error}"))?
+        .into())
 }

@@ -13,7 +13,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, seria
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::network::{ARCHITECTURES, Network, NetworkConfig};
+use crate::network::{ARCHITECTURES, NetworkConfig, Trainable};
 use crate::parameters::{ParameterError, check_shapes};
 
 /// Version of the file layout that this code writes and reads.
@@ -47,7 +47,7 @@ pub struct Provenance {
 #[derive(Debug)]
 pub struct Checkpoint {
     /// The network.
-    pub network: Box<dyn Network>,
+    pub network: Box<dyn Trainable>,
     /// Its card.
     pub provenance: Provenance,
     /// Licence of the weights, e.g. `CC-BY-4.0`, with credits where it asks for them.

@@ -77,6 +77,15 @@ pub fn device_names() -> Vec<String> {
     std::iter::once("cpu".to_owned()).chain(cuda).collect()
 }
 
+/// The name of a device, as [`DeviceChoice`] accepts it.
+#[must_use]
+pub fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
 fn cuda_count() -> usize {
     if Cuda::is_available() {
         Cuda::device_count().max(0) as usize

@@ -39,7 +39,7 @@ impl Golden {
         });
         Self {
             tensors: tensors.collect(),
-            metadata: header.metadata().clone().unwrap(),
+            metadata: header.metadata().clone().unwrap_or_default(),
         }
     }
 

@@ -1,15 +1,18 @@
 //! Separation models on libtorch, from checkpoint to [`StemModel`](bunri_stream::StemModel).
 //!
 //! ```text
-//! checkpoint file ─ Checkpoint ─ Network ─ SharedWeights ─ Separator (one per stream)
+//! checkpoint file ─ Checkpoint ──┐
+//! TorchScript ─ TorchScript ─────┴ LoadedModel ─ Network ─ SharedWeights ─ Separator (one per stream)
 //! ```
 //!
 //! - [`network`]: what all architectures have in common, and their list.
 //! - [`demucs`]: Demucs v1 and v2.
 //! - [`built_in_model`]: the default checkpoint, inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
+//! - [`torch_script`]: the door for networks of others.
 //! - [`device`]: devices by name.
 //! - [`parameters`]: names, shapes and initial values of weights.
+//! - [`published`]: sizes of the reference packages, by name.
 //! - [`separator`]: any network as a [`StemModel`](bunri_stream::StemModel).
 
 mod built_in;
@@ -19,16 +22,21 @@ pub mod demucs;
 pub mod device;
 #[cfg(test)]
 mod golden;
+mod model_file;
 pub mod network;
 pub mod parameters;
+pub mod published;
 pub mod separator;
 mod shared_weights;
+pub mod torch_script;
 
 pub use built_in::built_in_model;
 pub use checkpoint::{Checkpoint, CheckpointError, Provenance, Storage};
 pub use config_error::ConfigError;
 pub use demucs::DemucsConfig;
 pub use device::{DeviceChoice, DeviceError};
-pub use network::{CausalNetwork, Network, NetworkConfig};
+pub use model_file::{LoadedModel, ModelFileError};
+pub use network::{CausalNetwork, Network, NetworkConfig, Trainable};
+pub use parameters::Parameters;
 pub use separator::{DEFAULT_OVERLAP, Separator, StreamError};
 pub use shared_weights::SharedWeights;

@@ -29,16 +29,8 @@ pub struct Window {
 
 /// A separation network: weights, and nothing that changes from call to call.
 pub trait Network: std::fmt::Debug + Send {
-    /// Architecture and hyper-parameters, enough to build it again.
-    fn config(&self) -> NetworkConfig;
-
     /// The audio that it takes and makes.
-    fn signature(&self) -> Signature {
-        self.config().signature()
-    }
-
-    /// All weights by name. The tensors share the network's storage: training writes through them.
-    fn parameters(&self) -> &Parameters;
+    fn signature(&self) -> Signature;
 
     /// Where it runs.
     fn device(&self) -> Device;
@@ -54,6 +46,15 @@ pub trait Network: std::fmt::Debug + Send {
     fn causal(&self) -> Option<&dyn CausalNetwork> {
         None
     }
+}
+
+/// A network of this crate's own: its weights can be trained, saved and built into it again.
+pub trait Trainable: Network {
+    /// Architecture and hyper-parameters, enough to build it again.
+    fn config(&self) -> NetworkConfig;
+
+    /// All weights by name. The tensors share the network's storage: training writes through them.
+    fn parameters(&self) -> &Parameters;
 }
 
 /// A network that needs no more of the future than its lookahead: what it has heard lies in a state,
@@ -123,7 +124,7 @@ impl NetworkConfig {
         self,
         parameters: Parameters,
         device: Device,
-    ) -> Result<Box<dyn Network>, ParameterError> {
+    ) -> Result<Box<dyn Trainable>, ParameterError> {
         Ok(match self {
             Self::Demucs(config) => Box::new(Demucs::from_parameters(config, parameters, device)?),
         })
@@ -133,7 +134,11 @@ impl NetworkConfig {
     ///
     /// # Errors
     /// [`ParameterError::Config`] if the config cannot be built.
-    pub fn untrained(self, seed: i64, device: Device) -> Result<Box<dyn Network>, ParameterError> {
+    pub fn untrained(
+        self,
+        seed: i64,
+        device: Device,
+    ) -> Result<Box<dyn Trainable>, ParameterError> {
         self.validate()?;
         let parameters = parameters::untrained(&self.parameter_specs(), self.rescale(), seed);
         self.build(parameters, device)

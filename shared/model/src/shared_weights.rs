@@ -8,18 +8,17 @@ use crate::network::Network;
 pub struct SharedWeights(Box<dyn Network>);
 
 // SAFETY: a `Network` is a tree of tensors and plain data. `forward` and `step` take `&self`, read
-// the tensors and write none; libtorch documents concurrent reads of one tensor as safe. The only
-// way to write through a shared tensor is `Network::parameters`, and in this workspace only
-// training writes, which owns its network itself.
+// the tensors and write none; libtorch documents concurrent reads of one tensor, and concurrent
+// runs of one TorchScript module, as safe. The only way to write through a shared tensor is
+// `Trainable::parameters`, which a `Network` does not have.
 unsafe impl Sync for SharedWeights {}
 
 impl SharedWeights {
     /// Freezes a network for reading.
+    ///
+    /// Its weights must not require gradients: those of a [`LoadedModel`](crate::LoadedModel) do not.
     #[must_use]
     pub fn new(network: Box<dyn Network>) -> Self {
-        for tensor in network.parameters().values() {
-            let _ = tensor.set_requires_grad(false);
-        }
         Self(network)
     }
 

@@ -1,6 +1,6 @@
 //! `trainer`: renders data, trains and evaluates separators.
 
-use bunri_trainer::{evaluate, export, render, train};
+use bunri_trainer::{bench, evaluate, export, render, train};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Train(train::Args),
     /// Score a checkpoint on songs with known stems.
     Evaluate(evaluate::Args),
+    /// Measure how fast models separate here, and against the reference packages.
+    Bench(bench::Args),
     /// Make the file that is given away: smaller, with its figures on its card.
     Export(export::Args),
 }
@@ -38,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Command::Data(DataCommand::Render(args)) => render::run(args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Export(args) => export::run(args),
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use bunri_model::{DEFAULT_OVERLAP, DeviceChoice};
 use bunri_stream::Encoding;
+
+use crate::model;
 use clap::ValueEnum;
 
 // The first lines are what `bounce --help` opens with.
@@ -20,9 +22,10 @@ pub struct Args {
     #[arg(short, long, value_name = "DIR", default_value = "out")]
     pub output: PathBuf,
 
-    /// Model file (.safetensors); without it, the model that this program was built with.
-    #[arg(long, value_name = "FILE")]
-    pub model: Option<PathBuf>,
+    /// Model file: .safetensors, or the .toml that describes a TorchScript model; `default` is the
+    /// model that this program was built with.
+    #[arg(long, value_name = "FILE", default_value = model::DEFAULT)]
+    pub model: PathBuf,
 
     /// Where the model runs: auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]

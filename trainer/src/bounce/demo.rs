@@ -9,8 +9,8 @@ use super::separate_file::{Job, Separated};
 use super::targets::Target;
 use crate::evaluate::metrics::{nsdr, track_level_dbfs};
 use crate::evaluate::score::ACTIVE_FLOOR_DBFS;
-use crate::evaluate::table::{Table, db_cell};
 use crate::render::{RenderedSong, Sources, render_song};
+use crate::table::{Table, db_cell};
 
 /// The demo's song: far from the seeds of any training set here, and with four stems that are about
 /// equally loud and play most of the time.

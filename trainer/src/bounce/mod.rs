@@ -13,7 +13,6 @@ mod args;
 mod demo;
 mod folders;
 mod interrupt;
-mod loaded_model;
 mod progress;
 mod separate_file;
 mod stem_files;
@@ -26,9 +25,10 @@ use anyhow::{Error, Result};
 pub use args::{Args, Bits, Format};
 use bunri_stream::HostOptions;
 
+use crate::model::Model;
+
 use folders::Folders;
 use interrupt::{INTERRUPTED_EXIT_CODE, Interrupt};
-use loaded_model::LoadedModel;
 use separate_file::{Job, Separated};
 use targets::targets;
 
@@ -62,7 +62,7 @@ impl From<Outcome> for ExitCode {
 pub fn run(args: Args) -> Result<Outcome> {
     let encoding = args.encoding()?;
     let interrupt = Interrupt::listen()?;
-    let model = LoadedModel::load(args.model.as_deref(), args.device, args.overlap)?;
+    let model = Model::load(&args.model, args.device, args.overlap)?;
     let targets = targets(&model.spec().stems, &args.stems, args.two_stems.as_deref())?;
     println!("{}", model.description());
     let job = Job {

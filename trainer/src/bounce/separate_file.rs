@@ -9,17 +9,17 @@ use bunri_stream::{Encoding, FileReader, HostOptions, OfflineSeparator, Planar};
 
 use super::folders::check_inputs_are_safe;
 use super::interrupt::Interrupt;
-use super::loaded_model::LoadedModel;
 use super::progress::Progress;
 use super::stem_files::{self, StemFiles};
 use super::targets::Target;
+use crate::model::Model;
 
 /// Frames decoded at a time: short enough to hear Ctrl-C soon, long enough to cost nothing.
 const BLOCK_FRAMES: usize = 1 << 14;
 
 /// What all files of a run have in common.
 pub(super) struct Job<'a> {
-    pub(super) model: &'a LoadedModel,
+    pub(super) model: &'a Model,
     pub(super) targets: &'a [Target],
     pub(super) encoding: Encoding,
     pub(super) options: HostOptions,

@@ -8,16 +8,13 @@
 //!
 //! - [`metrics`]: the figures themselves; [`score`]: those of a song, and their means.
 //! - [`ideal_mask`], [`mod@baselines`]: what to hold a model's figures against.
-//! - [`model`]: whole tracks through a checkpoint, by the very way that a plugin's audio goes.
-//! - [`track`], [`report`], [`table`]: in and out.
+//! - [`track`], [`report`]: in and out.
 
 pub mod baselines;
 pub mod ideal_mask;
 pub mod metrics;
-pub mod model;
 pub mod report;
 pub mod score;
-pub mod table;
 pub mod track;
 
 use std::collections::BTreeMap;
@@ -27,12 +24,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use bunri_model::checkpoint::write_atomically;
 use bunri_model::{DEFAULT_OVERLAP, DeviceChoice};
-use bunri_stream::Planar;
+use bunri_stream::{HostOptions, OfflineSeparator, Planar};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::songs::{Song, discover_songs};
+use crate::model::{self, Model};
 use baselines::{MODEL, baselines};
-use model::Model;
 use report::{Report, SongReport};
 use score::score_song;
 use track::Track;
@@ -43,9 +40,9 @@ const USUAL_STEMS: [&str; 4] = ["drums", "bass", "other", "vocals"];
 /// Command line of `evaluate`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Checkpoint to score, or `default`: the model that comes with the program.
+    /// Model to score, .safetensors or the .toml of a TorchScript one, or `default`: the model that comes with the program.
     #[arg(long, value_name = "FILE", default_value = model::DEFAULT)]
-    model: String,
+    model: PathBuf,
     /// Folder with one folder per song, in it one audio file per stem (MUSDB18-HQ's layout).
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
@@ -82,7 +79,7 @@ pub struct Args {
 /// When the model, the songs or the stems asked for are not there, or a file cannot be read or
 /// written.
 pub fn run(args: Args) -> Result<()> {
-    let model = Model::load(&args.model, args.device, args.overlap, !args.no_consistency)?;
+    let model = Model::load(&args.model, args.device, args.overlap)?;
     let stems = scored_stems(&model.card().spec.stems, &args.stems)?;
     let songs = chosen_songs(&args.data, &model.card().spec.stems, &args.songs)?;
     if let Some(path) = &args.json {
@@ -104,7 +101,13 @@ pub fn run(args: Args) -> Result<()> {
         reports.push(report);
     }
     let data = args.data.display().to_string();
-    let report = Report::new(model.card().clone(), data, stems, reports);
+    let report = Report::new(
+        model.card().clone(),
+        !args.no_consistency,
+        data,
+        stems,
+        reports,
+    );
     print!("{}", report.tables());
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report).context("cannot write the report as JSON")?;
@@ -112,6 +115,30 @@ pub fn run(args: Args) -> Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// A whole track, by the very way that a plugin's audio goes: one block per stem, in the model's
+/// order, as long as the mixture.
+fn separate(
+    model: &Model,
+    track: &Track,
+    options: HostOptions,
+    progress: &ProgressBar,
+) -> Result<Vec<Planar>> {
+    /// About six seconds: progress that moves, and no chunk is cut into many pieces.
+    const BLOCK_FRAMES: usize = 1 << 18;
+    let mixture = &track.mixture;
+    let mut separator = OfflineSeparator::new(model.separator()?, track.rate_hz, options)?;
+    let mut stems = Vec::new();
+    let mut start = 0;
+    while start < mixture.frames() {
+        let frames = BLOCK_FRAMES.min(mixture.frames() - start);
+        separator.push(&mixture.slice(start, frames), &mut stems)?;
+        start += frames;
+        progress.set_position(start as u64);
+    }
+    separator.finish(&mut stems)?;
+    Ok(stems)
 }
 
 /// One song, from its files to its scores.
@@ -126,9 +153,10 @@ fn evaluate_song(
     let track = Track::load(song)?;
     progress.set_length(track.mixture.frames() as u64);
     let started = Instant::now();
-    let estimates = model.separate(&track.mixture, track.rate_hz, |frames| {
-        progress.set_position(frames as u64);
-    })?;
+    let options = HostOptions {
+        consistency: !args.no_consistency,
+    };
+    let estimates = separate(model, &track, options, &progress)?;
     let separation_seconds = started.elapsed().as_secs_f64();
 
     progress.set_message(format!("{label}: scoring"));

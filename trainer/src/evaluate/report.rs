@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::baselines::SYSTEMS;
-use super::model::ModelCard;
 use super::score::{ACTIVE_FLOOR_DBFS, StemScore, StemScores, Summary, mean_over_stems, summarise};
-use super::table::{Table, db_cell};
+use crate::model::ModelCard;
+use crate::table::{Table, db_cell};
 
 /// Version of the JSON's layout.
 const FORMAT: u32 = 1;
@@ -18,6 +18,8 @@ pub struct Report {
     format: u32,
     /// What was scored.
     model: ModelCard,
+    /// Whether the stems were made to add up to the mixture.
+    consistency: bool,
     /// The folder of songs, as given.
     data: String,
     /// Stems scored, in the model's order.
@@ -69,7 +71,13 @@ type OverSongs = fn(&Summary) -> Option<f64>;
 impl Report {
     /// Sums up `songs`.
     #[must_use]
-    pub fn new(model: ModelCard, data: String, stems: Vec<String>, songs: Vec<SongReport>) -> Self {
+    pub fn new(
+        model: ModelCard,
+        consistency: bool,
+        data: String,
+        stems: Vec<String>,
+        songs: Vec<SongReport>,
+    ) -> Self {
         let mut summary = BTreeMap::new();
         for system in SYSTEMS {
             let scores: Vec<&StemScores> = songs
@@ -86,6 +94,7 @@ impl Report {
         Self {
             format: FORMAT,
             model,
+            consistency,
             data,
             stems,
             active_floor_dbfs,

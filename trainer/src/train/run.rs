@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use bunri_model::network::{Signature, center_trim};
-use bunri_model::{Checkpoint, DeviceChoice, Network, Provenance, Storage};
+use bunri_model::{Checkpoint, DeviceChoice, Provenance, Storage, Trainable};
 use indicatif::{ProgressBar, ProgressStyle};
 use tch::Kind;
 
@@ -117,7 +117,7 @@ pub(super) fn train(
 struct Session<'a> {
     config: &'a TrainConfig,
     folder: RunFolder,
-    network: Box<dyn Network>,
+    network: Box<dyn Trainable>,
     adam: Adam,
     progress: Progress,
     validation: Validation,

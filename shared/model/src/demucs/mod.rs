@@ -16,7 +16,7 @@ pub use config::DemucsConfig;
 use layers::{Blstm, DecoderLayer, EncoderLayer};
 use resample::Resampler;
 
-use crate::network::{Network, NetworkConfig, Window, center_trim};
+use crate::network::{Network, NetworkConfig, Signature, Trainable, Window, center_trim};
 use crate::parameters::{ParameterError, Parameters, Scope, checked};
 
 /// The network: mixture in, stems out. Holds weights and nothing that changes from call to call.
@@ -64,13 +64,19 @@ impl Demucs {
     }
 }
 
-impl Network for Demucs {
+impl Trainable for Demucs {
     fn config(&self) -> NetworkConfig {
         NetworkConfig::Demucs(self.config.clone())
     }
 
     fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+}
+
+impl Network for Demucs {
+    fn signature(&self) -> Signature {
+        self.config.signature()
     }
 
     fn device(&self) -> Device {

@@ -1,0 +1,98 @@
+//! Any file that a user may choose as a model.
+
+use std::path::Path;
+
+use tch::Device;
+
+use crate::checkpoint::{Checkpoint, CheckpointError, Provenance};
+use crate::network::{Network, Trainable};
+use crate::torch_script::{TorchScript, TorchScriptError};
+
+/// A network ready to be streamed, with what its file says about it.
+#[derive(Debug)]
+pub struct LoadedModel {
+    /// The network.
+    pub network: Box<dyn Network>,
+    /// Number of trained values, where the file tells.
+    pub parameters: Option<usize>,
+    /// Where its weights come from.
+    pub provenance: Provenance,
+    /// Licence of the weights.
+    pub licence: String,
+    /// What the user should know before trusting it.
+    pub warning: Option<&'static str>,
+}
+
+/// What is said whenever a TorchScript model is loaded.
+const TORCH_SCRIPT_WARNING: &str = "this is a TorchScript model: it contains code, which runs \
+    with your rights; use it only if you trust where it came from";
+
+/// Why a file could not be used as a model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelFileError {
+    /// A checkpoint that cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A TorchScript model that cannot be loaded.
+    #[error(transparent)]
+    TorchScript(#[from] TorchScriptError),
+}
+
+impl LoadedModel {
+    /// Loads a checkpoint (`.safetensors`), or a TorchScript model by its description (`.toml`).
+    ///
+    /// # Errors
+    /// [`ModelFileError`], which says what is wrong with the file.
+    pub fn load(path: &Path, device: Device) -> Result<Self, ModelFileError> {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            Ok(TorchScript::load(path, device)?.into())
+        } else {
+            Ok(Checkpoint::load(path, device)?.into())
+        }
+    }
+}
+
+impl From<Checkpoint> for LoadedModel {
+    fn from(checkpoint: Checkpoint) -> Self {
+        let Checkpoint {
+            network,
+            provenance,
+            licence,
+        } = checkpoint;
+        let tensors = network.parameters().values();
+        Self {
+            parameters: Some(tensors.map(tch::Tensor::numel).sum()),
+            network: without_gradients(network),
+            provenance,
+            licence,
+            warning: None,
+        }
+    }
+}
+
+fn without_gradients(network: Box<dyn Trainable>) -> Box<dyn Network> {
+    for tensor in network.parameters().values() {
+        let _ = tensor.set_requires_grad(false);
+    }
+    network
+}
+
+impl From<TorchScript> for LoadedModel {
+    fn from(model: TorchScript) -> Self {
+        let description = model.description();
+        Self {
+            parameters: None,
+            provenance: Provenance {
+                data: description.data.clone(),
+                ..Provenance::default()
+            },
+            licence: description.licence.clone(),
+            network: Box::new(model),
+            warning: Some(TORCH_SCRIPT_WARNING),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Published sizes by name, for benches and for whoever starts a training from one.
+
+use crate::demucs::DemucsConfig;
+use crate::network::NetworkConfig;
+
+/// The names that [`config`] knows.
+pub const NAMES: &[&str] = &[
+    "demucs-v1-64",
+    "demucs-v1-100",
+    "demucs-v2-48",
+    "demucs-v2-64",
+];
+
+/// The config of a published size.
+#[must_use]
+pub fn config(name: &str) -> Option<NetworkConfig> {
+    Some(match name {
+        "demucs-v1-64" => NetworkConfig::Demucs(DemucsConfig::v1(64)),
+        "demucs-v1-100" => NetworkConfig::Demucs(DemucsConfig::v1(100)),
+        "demucs-v2-48" => NetworkConfig::Demucs(DemucsConfig::v2(48)),
+        "demucs-v2-64" => NetworkConfig::Demucs(DemucsConfig::v2(64)),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_a_config_that_can_be_built() {
+        for name in NAMES {
+            let config = config(name).unwrap();
+            config.validate().unwrap();
+            println!(
+                "{name}: {:.1} M parameters",
+                config.parameter_count() as f64 / 1e6
+            );
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `trainer bench`: how fast models separate on this machine, and against the reference packages.
+//!
+//! ```text
+//! models × devices × threads × instances ─ measure ─ Row ─ table, JSON
+//!                                 └ python (the same weights and audio, in turns) ┘
+//! ```
+//!
+//! - [`subject`]: the models, from files or new.
+//! - [`measure`]: hops through one or more streams, each timed.
+//! - [`python`]: a reference package in a process of its own.
+
+pub mod measure;
+pub mod python;
+pub mod subject;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use bunri_model::checkpoint::write_atomically;
+use bunri_model::{DEFAULT_OVERLAP, DeviceChoice};
+use serde::Serialize;
+
+use crate::table::Table;
+use measure::{Measurement, Plan};
+use subject::Subject;
+
+/// Command line of `trainer bench`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Models to measure: files, `default`, or names of published sizes, which get new weights
+    /// (--list names them).
+    #[arg(long, value_name = "MODEL,...", value_delimiter = ',', default_value = crate::model::DEFAULT)]
+    models: Vec<PathBuf>,
+    /// Show the names of published sizes and stop.
+    #[arg(long)]
+    list: bool,
+    /// Where the models run, each of them: cpu, cuda, cuda:N.
+    #[arg(
+        long,
+        value_name = "DEVICE,...",
+        value_delimiter = ',',
+        default_value = "cpu"
+    )]
+    devices: Vec<DeviceChoice>,
+    /// CPU threads of libtorch, each of them.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1")]
+    threads: Vec<u32>,
+    /// Streams at the same time, over one copy of the weights, each number of them.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1")]
+    instances: Vec<usize>,
+    /// Seconds of audio per stream.
+    #[arg(long, default_value_t = 20.0)]
+    seconds: f64,
+    /// Share of each chunk that overlaps the next, 0 to 1; causal models have no use for it.
+    #[arg(long, value_name = "FRACTION", default_value_t = DEFAULT_OVERLAP)]
+    overlap: f64,
+    /// Measure the package that the model comes from, too, chunk by chunk in turns with ours.
+    #[arg(long, value_enum)]
+    against: Option<Reference>,
+    /// Python that has the package, e.g. `venv/bin/python`.
+    #[arg(long, value_name = "FILE", default_value = "python3")]
+    python: PathBuf,
+    /// Chunks that each side separates with --against, after one to warm up.
+    #[arg(long, default_value_t = 5)]
+    chunks: usize,
+    /// Also write everything to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// What to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Reference {
+    /// The reference package, in Python.
+    Python,
+}
+
+/// What was measured, as written to JSON.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    streams: Vec<Measurement>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    against_python: Vec<python::Comparison>,
+}
+
+/// Runs the subcommand: tables on standard output.
+///
+/// # Errors
+/// A model, a device or a Python that cannot be used.
+pub fn run(args: Args) -> Result<()> {
+    if args.list {
+        for name in bunri_model::published::NAMES {
+            println!("{name}");
+        }
+        return Ok(());
+    }
+    let mut report = Report::default();
+    for model in &args.models {
+        for device in &args.devices {
+            let subject = Subject::load(model, *device)?;
+            eprintln!("{} on {device:?}", subject.name());
+            for threads in &args.threads {
+                tch::set_num_threads(i32::try_from(*threads).context("--threads")?);
+                if args.against.is_some() {
+                    let comparison =
+                        python::compare(&subject, &args.python, *threads, args.chunks)?;
+                    report.against_python.push(comparison);
+                    continue;
+                }
+                for instances in &args.instances {
+                    let plan = Plan {
+                        instances: *instances,
+                        seconds: args.seconds,
+                        overlap: args.overlap,
+                        threads: *threads,
+                    };
+                    report.streams.push(measure::measure(&subject, &plan)?);
+                }
+            }
+        }
+    }
+    if !report.streams.is_empty() {
+        print!("{}", measure::table(&report.streams));
+    }
+    if !report.against_python.is_empty() {
+        print!("{}", python::table(&report.against_python));
+    }
+    if let Some(path) = &args.json {
+        let json = serde_json::to_vec_pretty(&report)?;
+        write_atomically(path, &json).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// A table whose first columns are words.
+fn table_of(title: &str, words: usize, header: &[&str], rows: Vec<Vec<String>>) -> Table {
+    Table {
+        title: title.to_owned(),
+        words,
+        header: header.iter().map(|&head| head.to_owned()).collect(),
+        rows,
+    }
+}

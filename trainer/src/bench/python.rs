@@ -1,0 +1,229 @@
+//! A reference package on the same weights and the same audio, chunk by chunk in turns with ours.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use bunri_model::checkpoint::float_values;
+use bunri_stream::Planar;
+use serde::Serialize;
+use tch::Tensor;
+
+use super::measure::{Noise, percentile};
+use super::subject::Subject;
+use super::table_of;
+use crate::table::Table;
+
+/// The other side's program.
+const SCRIPT: &str = include_str!("reference.py");
+
+/// Both sides of one comparison.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// The model, as given.
+    pub model: String,
+    /// CPU threads, on both sides.
+    pub threads: u32,
+    /// One chunk, in seconds of audio.
+    pub chunk_seconds: f64,
+    /// Chunks that each side separated.
+    pub chunks: usize,
+    /// Median time of a chunk here, in seconds.
+    pub ours_seconds: f64,
+    /// Median time of a chunk there, in seconds.
+    pub python_seconds: f64,
+    /// How many times as fast as the package: the median of the ratios of neighbouring runs.
+    pub speed_ratio: f64,
+    /// The smallest and the largest of those ratios.
+    pub ratio_range: [f64; 2],
+    /// Largest difference between any two samples of the outputs.
+    pub max_error: f64,
+    /// RMS of the package's output, beside which to see the error.
+    pub output_rms: f64,
+}
+
+/// Separates `chunks` chunks of noise on both sides, in turns.
+///
+/// # Errors
+/// A model without a reference package, or on a GPU; a Python that lacks the package.
+pub fn compare(
+    subject: &Subject,
+    python: &Path,
+    threads: u32,
+    chunks: usize,
+) -> Result<Comparison> {
+    ensure!(
+        subject.device() == "cpu",
+        "--against python compares on the CPU"
+    );
+    let checkpoint = subject
+        .checkpoint()
+        .with_context(|| format!("{} is no network with a reference package", subject.name()))?;
+    let folder = tempfile::tempdir().context("making a folder for the exchange")?;
+    std::fs::write(folder.path().join("model.safetensors"), checkpoint)?;
+    let mut reference = Reference::start(python, folder.path(), threads)?;
+    let network = subject.weights().network();
+    let (signature, window) = (network.signature(), network.window());
+    let mut noise = Noise(7);
+    let mut block = Planar::zeros(signature.channels, window.chunk_frames);
+    let [mut ours, mut theirs, mut ratios] = [Vec::new(), Vec::new(), Vec::new()];
+    let [mut max_error, mut output_rms] = [0.0f64, 0.0];
+    for round in 0..=chunks.max(1) {
+        noise.fill(&mut block);
+        let samples: Vec<f32> = block.channels().flatten().copied().collect();
+        let shape = [1, signature.channels as i64, window.chunk_frames as i64];
+        let (their_seconds, their_output) = reference.separate(&samples, shape)?;
+        let mix = Tensor::from_slice(&samples).reshape(shape);
+        let started = Instant::now();
+        let output = tch::no_grad(|| network.forward(&mix));
+        let our_seconds = started.elapsed().as_secs_f64();
+        let our_output = float_values(&output);
+        ensure!(
+            our_output.len() == their_output.len(),
+            "our output has {} samples, the package's {}",
+            our_output.len(),
+            their_output.len()
+        );
+        for (a, b) in our_output.iter().zip(&their_output) {
+            max_error = max_error.max(f64::from((a - b).abs()));
+        }
+        let power: f64 = their_output.iter().map(|x| f64::from(*x).powi(2)).sum();
+        output_rms = (power / their_output.len() as f64).sqrt();
+        if round > 0 {
+            ours.push(our_seconds);
+            theirs.push(their_seconds);
+            ratios.push(their_seconds / our_seconds);
+        }
+    }
+    for times in [&mut ours, &mut theirs, &mut ratios] {
+        times.sort_by(f64::total_cmp);
+    }
+    Ok(Comparison {
+        model: subject.name().to_owned(),
+        threads,
+        chunk_seconds: window.chunk_frames as f64 / f64::from(signature.rate_hz),
+        chunks: ratios.len(),
+        ours_seconds: percentile(&ours, 0.5),
+        python_seconds: percentile(&theirs, 0.5),
+        speed_ratio: percentile(&ratios, 0.5),
+        ratio_range: [percentile(&ratios, 0.0), percentile(&ratios, 1.0)],
+        max_error,
+        output_rms,
+    })
+}
+
+/// The package in its process, which ends with this.
+struct Reference<'a> {
+    folder: &'a Path,
+    process: Child,
+    requests: ChildStdin,
+    replies: BufReader<ChildStdout>,
+}
+
+impl<'a> Reference<'a> {
+    fn start(python: &Path, folder: &'a Path, threads: u32) -> Result<Self> {
+        let script = folder.join("reference.py");
+        std::fs::write(&script, SCRIPT)?;
+        let mut process = Command::new(python)
+            .arg(&script)
+            .arg(folder.join("model.safetensors"))
+            .arg(threads.to_string())
+            // A Python has its own libtorch.
+            .env_remove("LD_LIBRARY_PATH")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", python.display()))?;
+        let pipes = process.stdin.take().zip(process.stdout.take());
+        let (requests, replies) = pipes.context("the process has no pipes")?;
+        let mut reference = Self {
+            folder,
+            process,
+            requests,
+            replies: BufReader::new(replies),
+        };
+        let greeting = reference.reply()?;
+        ensure!(greeting == "ready", "the reference said {greeting:?}");
+        Ok(reference)
+    }
+
+    fn separate(&mut self, samples: &[f32], shape: [i64; 3]) -> Result<(f64, Vec<f32>)> {
+        let [input, output] = ["input", "output"].map(|name| self.folder.join(name));
+        let bytes: Vec<u8> = samples.iter().flat_map(|x| x.to_le_bytes()).collect();
+        std::fs::write(&input, bytes)?;
+        let [a, b, c] = shape;
+        writeln!(
+            self.requests,
+            "{} {} {a},{b},{c}",
+            input.display(),
+            output.display()
+        )?;
+        let seconds = self.reply()?.parse().context("the reference's time")?;
+        let bytes = std::fs::read(&output)?;
+        let values = bytes.as_chunks::<4>().0.iter();
+        Ok((seconds, values.map(|x| f32::from_le_bytes(*x)).collect()))
+    }
+
+    fn reply(&mut self) -> Result<String> {
+        let mut line = String::new();
+        if self.replies.read_line(&mut line)? == 0 {
+            let status = self.process.wait()?;
+            bail!(
+                "the reference ended ({status}), its reason is above; it needs a Python (--python) \
+                 with torch==2.11.0 and demucs==2.0.3 (Demucs v1 and v2, Conv-TasNet) or \
+                 demucs==4.1.0 (the others)"
+            );
+        }
+        Ok(line.trim().to_owned())
+    }
+}
+
+impl Drop for Reference<'_> {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nobody to tell otherwise.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// All comparisons, a line each.
+#[must_use]
+pub fn table(comparisons: &[Comparison]) -> Table {
+    let rows = comparisons
+        .iter()
+        .map(|row| {
+            vec![
+                row.model.clone(),
+                row.threads.to_string(),
+                format!("{:.2}", row.chunk_seconds),
+                format!("{:.3}", row.ours_seconds),
+                format!("{:.3}", row.python_seconds),
+                format!("{:.2}", row.speed_ratio),
+                format!("{:.2} to {:.2}", row.ratio_range[0], row.ratio_range[1]),
+                row.chunks.to_string(),
+                format!("{:.1e}", row.max_error),
+                format!("{:.3}", row.output_rms),
+            ]
+        })
+        .collect();
+    let header = [
+        "model",
+        "threads",
+        "chunk s",
+        "ours s",
+        "python s",
+        "ratio",
+        "range",
+        "chunks",
+        "max error",
+        "RMS",
+    ];
+    table_of(
+        "One chunk here and in the reference package, in turns (medians; ratio: times as fast)",
+        1,
+        &header,
+        rows,
+    )
+}

@@ -1,0 +1,101 @@
+"""The reference packages' side of `trainer bench --against python`.
+
+    reference.py CHECKPOINT THREADS
+
+Builds the package's own network with the checkpoint's weights, says `ready`, and for every line
+`INPUT OUTPUT SHAPE` on standard input separates the raw float32 file INPUT of shape SHAPE (a,b,c),
+writes the result to OUTPUT and answers with the seconds that the network took.
+"""
+
+import json
+import struct
+import sys
+import time
+
+import numpy
+import torch
+
+
+def read_checkpoint(path):
+    """Metadata and tensors of a safetensors file, without its package."""
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        data = file.read()
+    metadata = header.pop("__metadata__")
+    kinds = {"F32": numpy.float32, "F16": numpy.float16}
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        values = numpy.frombuffer(data[begin:end], dtype=kinds[entry["dtype"]])
+        tensors[name] = torch.from_numpy(values.astype(numpy.float32).reshape(entry["shape"]))
+    return metadata["bunri.architecture"], json.loads(metadata["bunri.config"]), tensors
+
+
+def renamed(config, **names):
+    return {names.get(name, name): value for name, value in config.items()}
+
+
+def demucs(config):
+    from demucs.model import Demucs  # demucs==2.0.3
+
+    return Demucs(**renamed(config, stems="sources", sample_rate="samplerate",
+                            segment_frames="segment_length"))
+
+
+def conv_tasnet(config):
+    from demucs.tasnet import ConvTasNet  # demucs==2.0.3
+
+    return ConvTasNet(**renamed(config, stems="sources", sample_rate="samplerate",
+                                segment_frames="segment_length"))
+
+
+def with_seconds(config):
+    config = renamed(config, stems="sources", sample_rate="samplerate", segment_frames="segment")
+    config["segment"] = config["segment"] / config["samplerate"]
+    return config
+
+
+def htdemucs(config):
+    from fractions import Fraction
+
+    from demucs.htdemucs import HTDemucs  # demucs==4.1.0
+
+    config = renamed(config, stems="sources", sample_rate="samplerate", segment_frames="segment")
+    config["segment"] = Fraction(config["segment"], config["samplerate"])
+    return HTDemucs(**config)
+
+
+def hdemucs(config):
+    from demucs.hdemucs import HDemucs  # demucs==4.1.0
+
+    return HDemucs(**with_seconds(config))
+
+
+REFERENCES = {"demucs": demucs, "conv-tas-net": conv_tasnet, "ht-demucs": htdemucs,
+              "h-demucs": hdemucs}
+
+
+def main():
+    path, threads = sys.argv[1], int(sys.argv[2])
+    torch.set_num_threads(threads)
+    architecture, config, tensors = read_checkpoint(path)
+    if architecture not in REFERENCES:
+        sys.exit(f"no reference package for the architecture {architecture}")
+    network = REFERENCES[architecture](config)
+    network.load_state_dict(tensors)
+    network.eval()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        source, target, shape = line.split()
+        shape = [int(axis) for axis in shape.split(",")]
+        mix = torch.from_numpy(numpy.fromfile(source, dtype=numpy.float32).reshape(shape))
+        with torch.no_grad():
+            started = time.perf_counter()
+            stems = network(mix)
+            seconds = time.perf_counter() - started
+        stems.contiguous().numpy().tofile(target)
+        print(seconds, flush=True)
+
+
+main()

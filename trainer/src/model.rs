@@ -1,0 +1,150 @@
+//! The model of a command: where it comes from, and streams through it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use bunri_model::device::device_name;
+use bunri_model::{
+    Checkpoint, DeviceChoice, LoadedModel, Provenance, Separator, SharedWeights, built_in_model,
+};
+use bunri_stream::{ModelSpec, StemModel};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Names the model that comes with the program.
+pub const DEFAULT: &str = "default";
+
+/// What a report says about the model that it speaks of, so that the figures can be had again.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelCard {
+    /// The file as given, or `default`.
+    pub source: String,
+    /// Of the file's bytes, in hexadecimal digits.
+    pub sha256: String,
+    /// Size of the file.
+    pub bytes: usize,
+    /// Number of trained values, where the file tells.
+    pub parameters: Option<usize>,
+    /// Licence of the weights.
+    pub licence: String,
+    /// What the file says about its training.
+    pub provenance: Provenance,
+    /// Rate, stems, and how the model is streamed.
+    pub spec: ModelSpec,
+    /// Where it runs.
+    pub device: String,
+    /// Share of each chunk that overlaps the next.
+    pub overlap: f64,
+}
+
+/// A model on its device, loaded once for all its streams.
+#[derive(Debug)]
+pub struct Model {
+    weights: Arc<SharedWeights>,
+    card: ModelCard,
+}
+
+impl Model {
+    /// Loads a model file, or the model that comes with the program ([`DEFAULT`]); warns on
+    /// standard error where the file deserves it.
+    ///
+    /// # Errors
+    /// When the file is no model, the device is not there, or the overlap is impossible.
+    pub fn load(source: &Path, device: DeviceChoice, overlap: f64) -> Result<Self> {
+        let device = device.resolve()?;
+        let name = source.display();
+        let (sha256, bytes, model) = if source == Path::new(DEFAULT) {
+            let bytes = built_in_model()
+                .context("this program was built without a model: choose one with --model")?;
+            let checkpoint = Checkpoint::from_bytes(bytes, device).context("the built-in model")?;
+            (sha256_of(bytes), bytes.len(), checkpoint.into())
+        } else {
+            let model =
+                LoadedModel::load(source, device).with_context(|| format!("model {name}"))?;
+            let bytes = std::fs::read(source).with_context(|| format!("model {name}"))?;
+            (sha256_of(&bytes), bytes.len(), model)
+        };
+        let LoadedModel {
+            network,
+            parameters,
+            provenance,
+            licence,
+            warning,
+        } = model;
+        if let Some(warning) = warning {
+            eprintln!("warning: {name}: {warning}");
+        }
+        let weights = Arc::new(SharedWeights::new(network));
+        let spec = Separator::new(Arc::clone(&weights), overlap)?
+            .spec()
+            .clone();
+        let card = ModelCard {
+            source: name.to_string(),
+            sha256,
+            bytes,
+            parameters,
+            licence,
+            provenance,
+            spec,
+            device: device_name(device),
+            overlap,
+        };
+        Ok(Self { weights, card })
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    /// What it makes, and how it sees time.
+    #[must_use]
+    pub fn spec(&self) -> &ModelSpec {
+        &self.card.spec
+    }
+
+    /// A new stream through it.
+    ///
+    /// # Errors
+    /// None that [`load`](Self::load) did not have.
+    pub fn separator(&self) -> Result<Separator> {
+        Ok(Separator::new(
+            Arc::clone(&self.weights),
+            self.card.overlap,
+        )?)
+    }
+
+    /// One line: which model, where it runs, how it sees time.
+    #[must_use]
+    pub fn description(&self) -> String {
+        let ModelCard {
+            source,
+            parameters,
+            spec,
+            device,
+            ..
+        } = &self.card;
+        let seconds = |frames: usize| frames as f64 / f64::from(spec.rate_hz);
+        let size = parameters.map_or_else(String::new, |parameters| {
+            format!("{:.1} M parameters: ", parameters as f64 / 1e6)
+        });
+        format!(
+            "model {source} ({size}{}) on {device}, {} Hz; chunk {:.2} s, hop {:.2} s, latency \
+             {:.2} s",
+            spec.stems.join(", "),
+            spec.rate_hz,
+            seconds(spec.chunk_frames),
+            seconds(spec.hop_frames),
+            seconds(spec.latency_frames()),
+        )
+    }
+}
+
+fn sha256_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
