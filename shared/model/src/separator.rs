@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bunri_stream::{ModelSpec, Planar, SeparateError, StemModel};
 use causal::CausalStream;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 use windowed::WindowedStream;
 
 use crate::shared_weights::SharedWeights;
@@ -80,6 +80,17 @@ impl StemModel for Separator {
         }
     }
 
+    fn separate_batch(
+        &mut self,
+        chunks: &[Planar],
+        stems: &mut [Vec<Planar>],
+    ) -> Result<(), SeparateError> {
+        match &mut self.0 {
+            Stream::Windowed(stream) => stream.separate_batch(chunks, stems),
+            Stream::Causal(stream) => stream.separate_batch(chunks, stems),
+        }
+    }
+
     fn reset(&mut self) {
         match &mut self.0 {
             Stream::Windowed(stream) => stream.reset(),
@@ -88,13 +99,17 @@ impl StemModel for Separator {
     }
 }
 
-/// One chunk as a batch of one on the CPU: `[1, channels, frames]`.
-fn tensor_of(chunk: &Planar) -> Result<Tensor, tch::TchError> {
-    let shape = [1, chunk.channel_count() as i64, chunk.frames() as i64];
-    let batch = Tensor::zeros(shape, (Kind::Float, tch::Device::Cpu));
-    for (index, samples) in chunk.channels().enumerate() {
-        let mut row = batch.get(0).get(index as i64);
-        row.f_copy_(&Tensor::from_slice(samples))?;
+/// Chunks of one shape as a batch on the CPU: `[chunks, channels, frames]`.
+fn tensor_of<'a>(chunks: impl Iterator<Item = &'a Planar>) -> Result<Tensor, tch::TchError> {
+    let mut samples: Vec<f32> = Vec::new();
+    let mut shape = [0, 1, 1];
+    for chunk in chunks {
+        shape = [
+            shape[0] + 1,
+            chunk.channel_count() as i64,
+            chunk.frames() as i64,
+        ];
+        samples.extend(chunk.channels().flatten());
     }
-    Ok(batch)
+    Tensor::from_slice(&samples).f_reshape(shape)
 }

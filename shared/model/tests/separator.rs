@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use bunri_model::{DemucsConfig, NetworkConfig, Separator, SharedWeights, StreamError};
-use bunri_stream::StemModel;
 use bunri_stream::conformance::assert_stem_model;
+use bunri_stream::{Planar, StemModel};
 use tch::Device;
 
 fn weights(config: DemucsConfig) -> Arc<SharedWeights> {
@@ -30,6 +30,39 @@ fn both_versions_keep_the_stem_model_contract() {
     for resample in [false, true] {
         let weights = weights(small(resample));
         assert_stem_model(&mut Separator::new(weights, 0.75).unwrap());
+    }
+}
+
+/// Guards the order of chunks and stems within a batch.
+#[test]
+fn a_batch_of_chunks_equals_single_chunks() {
+    let mut separator = Separator::new(weights(small(false)), 0.5).unwrap();
+    let spec = separator.spec().clone();
+    let blank = Planar::zeros(spec.channels, spec.chunk_frames);
+    let chunks: Vec<Planar> = (1..=3)
+        .map(|pitch| {
+            let mut chunk = blank.clone();
+            for (frame, sample) in chunk.channel_mut(0).iter_mut().enumerate() {
+                *sample = (frame as f32 * 0.01 * pitch as f32).sin();
+            }
+            chunk
+        })
+        .collect();
+    let mut together = vec![vec![blank.clone(); spec.stems.len()]; chunks.len()];
+    separator.separate_batch(&chunks, &mut together).unwrap();
+    for (chunk, batched) in chunks.iter().zip(&together) {
+        let mut alone = vec![blank.clone(); spec.stems.len()];
+        separator.separate(chunk, &mut alone).unwrap();
+        for (alone, batched) in alone.iter().zip(batched) {
+            let pairs = alone.channels().flatten().zip(batched.channels().flatten());
+            let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let peak = alone
+                .channels()
+                .flatten()
+                .fold(0.0f32, |peak, x| peak.max(x.abs()));
+            // Sums in another order; a wrong chunk would be off by the signal itself.
+            assert!(error < 1e-5 * peak.max(1e-3), "{error} of {peak}");
+        }
     }
 }
 

@@ -8,18 +8,24 @@ use crate::{
     StreamingSeparator,
 };
 
-/// What a [`HostSeparator`] may leave out.
+/// How a [`HostSeparator`] goes about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostOptions {
     /// Whether the stems are corrected to add up to the delayed input
     /// ([`share_residual`]).
     pub consistency: bool,
+    /// Chunks shown to the model at a time ([`StreamingSeparator::batched`]): 1 for the least
+    /// latency, and for the very bits that everybody else gets.
+    pub batch: usize,
 }
 
 impl Default for HostOptions {
     /// With mixture consistency: people expect stems that null against the original.
     fn default() -> Self {
-        Self { consistency: true }
+        Self {
+            consistency: true,
+            batch: 1,
+        }
     }
 }
 
@@ -77,7 +83,7 @@ impl<M: StemModel> HostSeparator<M> {
     /// [`HostError`] if the model's spec contradicts itself, or its rate and the host's are a
     /// factor of 64 or more apart.
     pub fn new(model: M, host_rate_hz: u32, options: HostOptions) -> Result<Self, HostError> {
-        let separator = StreamingSeparator::new(model)?;
+        let separator = StreamingSeparator::batched(model, options.batch)?;
         let spec = separator.spec();
         let (rates, delay, collect) = if host_rate_hz == spec.rate_hz {
             (None, separator.delay_frames(), separator.collect_frames())

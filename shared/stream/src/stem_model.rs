@@ -217,6 +217,22 @@ pub trait StemModel {
     /// the next chunk.
     fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError>;
 
+    /// Separates consecutive chunks of one stream, for whoever can wait for several: many models
+    /// are faster so. `stems` has an entry per chunk.
+    ///
+    /// Samples may differ from those of single calls by what the order of sums makes of them.
+    ///
+    /// # Errors
+    /// As [`separate`](Self::separate); the chunks fail together.
+    fn separate_batch(
+        &mut self,
+        chunks: &[Planar],
+        stems: &mut [Vec<Planar>],
+    ) -> Result<(), SeparateError> {
+        let mut pairs = chunks.iter().zip(stems);
+        pairs.try_for_each(|(chunk, stems)| self.separate(chunk, stems))
+    }
+
     /// Forgets everything heard so far: afterwards the model behaves like a new one.
     fn reset(&mut self);
 }
@@ -228,6 +244,14 @@ impl<M: StemModel + ?Sized> StemModel for Box<M> {
 
     fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError> {
         (**self).separate(chunk, stems)
+    }
+
+    fn separate_batch(
+        &mut self,
+        chunks: &[Planar],
+        stems: &mut [Vec<Planar>],
+    ) -> Result<(), SeparateError> {
+        (**self).separate_batch(chunks, stems)
     }
 
     fn reset(&mut self) {

@@ -15,8 +15,11 @@ pub struct StreamingSeparator<M> {
     spec: ModelSpec,
     chunker: Chunker,
     overlap_add: OverlapAdd,
-    /// `[stems]` of `[channels][chunk_frames]`: what the model made of the newest chunk.
-    chunk_stems: Vec<Planar>,
+    /// Chunks that wait until the batch is full; their first `waiting` are of this stream.
+    batch: Vec<Planar>,
+    waiting: usize,
+    /// `[batch][stems]` of `[channels][chunk_frames]`: what the model made of the newest chunks.
+    batch_stems: Vec<Vec<Planar>>,
     pushed: u64,
     failed_chunks: u64,
 }
@@ -27,11 +30,24 @@ impl<M: StemModel> StreamingSeparator<M> {
     /// # Errors
     /// A [`SpecError`] if the model's spec contradicts itself.
     pub fn new(model: M) -> Result<Self, SpecError> {
+        Self::batched(model, 1)
+    }
+
+    /// As [`new`](Self::new), with `chunks` (at least 1) shown to the model at a time: faster with
+    /// many models, later by as many hops, and different in the last bits.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn batched(model: M, chunks: usize) -> Result<Self, SpecError> {
         let spec = model.spec().clone().validated()?;
+        let chunks = chunks.max(1);
+        let chunk = Planar::zeros(spec.channels, spec.chunk_frames);
         Ok(Self {
             chunker: Chunker::new(&spec),
             overlap_add: OverlapAdd::new(&spec),
-            chunk_stems: vec![Planar::zeros(spec.channels, spec.chunk_frames); spec.stems.len()],
+            batch_stems: vec![vec![chunk.clone(); spec.stems.len()]; chunks],
+            batch: vec![chunk; chunks],
+            waiting: 0,
             pushed: 0,
             failed_chunks: 0,
             model,
@@ -49,23 +65,40 @@ impl<M: StemModel> StreamingSeparator<M> {
     /// neighbours. The first error is returned; [`failed_chunks`](Self::failed_chunks) counts all.
     pub fn push(&mut self, input: &Planar, stems: &mut Vec<Planar>) -> Result<(), SeparateError> {
         check_shapes(&self.spec, input, stems)?;
-        let mut first_error = None;
+        let mut result = Ok(());
         let mut from = 0;
         while from < input.frames() {
             let (taken, chunk) = self.chunker.collect(input, from);
             from += taken;
             let Some(chunk) = chunk else { break };
-            match self.model.separate(chunk, &mut self.chunk_stems) {
-                Ok(()) => self.overlap_add.append_hop(Some(&self.chunk_stems), stems),
-                Err(error) => {
-                    self.failed_chunks += 1;
-                    first_error.get_or_insert(error);
-                    self.overlap_add.append_hop(None, stems);
-                }
+            self.batch[self.waiting].clone_from(chunk);
+            self.waiting += 1;
+            if self.waiting == self.batch.len() {
+                result = result.and(self.separate_waiting(stems)); // keeps the first error
             }
         }
         self.pushed += input.frames() as u64;
-        first_error.map_or(Ok(()), Err)
+        result
+    }
+
+    /// Separates the chunks that wait and appends a hop for each.
+    fn separate_waiting(&mut self, stems: &mut [Planar]) -> Result<(), SeparateError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let batch_stems = &mut self.batch_stems[..waiting];
+        let result = match waiting {
+            0 => Ok(()),
+            // A batch of one gives the very bits of a single call, whatever the model.
+            1 => self.model.separate(&self.batch[0], &mut batch_stems[0]),
+            _ => (self.model).separate_batch(&self.batch[..waiting], batch_stems),
+        };
+        if result.is_err() {
+            self.failed_chunks += waiting as u64;
+        }
+        for chunk in batch_stems {
+            let chunk = result.is_ok().then_some(&**chunk);
+            self.overlap_add.append_hop(chunk, stems);
+        }
+        result
     }
 
     /// Ends the stream as if silence followed, and appends what was still inside: in all,
@@ -78,10 +111,13 @@ impl<M: StemModel> StreamingSeparator<M> {
         check_shapes(&self.spec, &Planar::zeros(self.spec.channels, 0), stems)?;
         let hop = self.spec.hop_frames;
         let collected = (self.pushed % hop as u64) as usize;
-        let missing = collected + self.spec.lookahead_frames;
-        let silence = missing.next_multiple_of(hop) - collected;
+        let unheard = collected + self.spec.lookahead_frames;
+        let silence = unheard.next_multiple_of(hop) - collected;
+        let missing = self.waiting * hop + unheard;
         let lengths: Vec<_> = stems.iter().map(|stem| stem.frames() + missing).collect();
-        let result = self.push(&Planar::zeros(self.spec.channels, silence), stems);
+        let result = self
+            .push(&Planar::zeros(self.spec.channels, silence), stems)
+            .and(self.separate_waiting(stems));
         for (stem, frames) in stems.iter_mut().zip(lengths) {
             stem.resize_frames(frames);
         }
@@ -96,13 +132,16 @@ impl<M: StemModel> StreamingSeparator<M> {
             spec: _,
             chunker,
             overlap_add,
-            chunk_stems: _, // overwritten by the model before it is read
+            batch: _, // only what waits is read
+            waiting,
+            batch_stems: _, // overwritten by the model before they are read
             pushed,
             failed_chunks,
         } = self;
         model.reset();
         chunker.reset();
         overlap_add.reset();
+        *waiting = 0;
         *pushed = 0;
         *failed_chunks = 0;
     }
@@ -125,16 +164,17 @@ impl<M: StemModel> StreamingSeparator<M> {
         self.spec.lookahead_frames
     }
 
-    /// How many frames the output can be shorter than the input until a hop is complete: one hop.
+    /// How many frames the output can be shorter than the input until a batch is complete: one hop
+    /// for each of its chunks.
     #[must_use]
     pub fn collect_frames(&self) -> usize {
-        self.spec.hop_frames
+        self.spec.hop_frames * self.batch.len()
     }
 
     /// The delay of someone who takes out a frame for every frame put in: collect and delay.
     #[must_use]
     pub fn latency_frames(&self) -> usize {
-        self.spec.latency_frames()
+        self.collect_frames() + self.delay_frames()
     }
 
     /// Chunks since the beginning of the stream that the model failed to separate.

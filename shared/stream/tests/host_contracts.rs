@@ -11,8 +11,12 @@ use fakes::{CHANNELS, Fake, block_sizes, blocks, delayed, gain, noise, planned, 
 use proptest::prelude::*;
 use std::f64::consts::TAU;
 
-const PLAIN: HostOptions = HostOptions { consistency: false };
-const CONSISTENT: HostOptions = HostOptions { consistency: true };
+const PLAIN: HostOptions = options(false, 1);
+const CONSISTENT: HostOptions = options(true, 1);
+
+const fn options(consistency: bool, batch: usize) -> HostOptions {
+    HostOptions { consistency, batch }
+}
 
 fn host_rates() -> impl Strategy<Value = u32> {
     // Everyday rates, the model's own, and one without a common divisor with it.
@@ -45,9 +49,9 @@ proptest! {
     #[test]
     fn any_blocks_give_the_same_bits_and_in_time(
         spec in specs(), rate in host_rates(), frames in 0..4000usize,
-        sizes in block_sizes(), consistency in any::<bool>()
+        sizes in block_sizes(), consistency in any::<bool>(), batch in 1..4usize
     ) {
-        let options = HostOptions { consistency };
+        let options = options(consistency, batch);
         let new = || HostSeparator::new(Fake::new(spec.clone()), rate, options).unwrap();
         let input = noise(frames);
         let whole = run(&mut new(), &input, &[frames.max(1)]);
@@ -119,9 +123,10 @@ proptest! {
     /// Guards against bounced stems that are late, early, short or long.
     #[test]
     fn offline_stems_lie_exactly_over_their_input(
-        spec in specs(), frames in 0..3000usize, sizes in block_sizes()
+        spec in specs(), frames in 0..3000usize, sizes in block_sizes(), batch in 1..4usize
     ) {
-        let mut offline = OfflineSeparator::new(Fake::new(spec), 44_100, PLAIN).unwrap();
+        let options = options(false, batch);
+        let mut offline = OfflineSeparator::new(Fake::new(spec), 44_100, options).unwrap();
         let input = noise(frames);
         for _recording in 0..2 {
             let mut stems = Vec::new();

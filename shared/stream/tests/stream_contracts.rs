@@ -46,6 +46,29 @@ proptest! {
         }
     }
 
+    /// Guards against hops that a batch loses, doubles or puts in another order, most of all the
+    /// last ones, which do not fill it.
+    #[test]
+    fn batches_give_the_same_hops_later(
+        spec in specs(), frames in 0..4000usize, sizes in block_sizes(), batch in 2..6usize
+    ) {
+        let mut single = StreamingSeparator::new(Fake::new(spec.clone())).unwrap();
+        let mut batched = StreamingSeparator::batched(Fake::new(spec.clone()), batch).unwrap();
+        let input = noise(frames);
+        let (mut expected, mut stems) = (Vec::new(), Vec::new());
+        let mut pushed = 0;
+        for block in blocks(&input, &sizes) {
+            single.push(&block, &mut expected).unwrap();
+            batched.push(&block, &mut stems).unwrap();
+            pushed += block.frames();
+            let least = pushed.saturating_sub(batched.collect_frames());
+            prop_assert!(stems.iter().all(|stem| stem.frames() >= least));
+        }
+        single.flush(&mut expected).unwrap();
+        batched.flush(&mut stems).unwrap();
+        prop_assert_eq!(stems, expected);
+    }
+
     /// Guards against members that `reset` or `flush` forget.
     #[test]
     fn reset_and_flush_equal_new(

@@ -71,6 +71,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         encoding,
         options: HostOptions {
             consistency: !args.no_consistency,
+            batch: usize::from(args.batch),
         },
         interrupt: &interrupt,
         inputs: &args.files,

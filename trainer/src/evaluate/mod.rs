@@ -155,6 +155,7 @@ fn evaluate_song(
     let started = Instant::now();
     let options = HostOptions {
         consistency: !args.no_consistency,
+        ..HostOptions::default()
     };
     let estimates = separate(model, &track, options, &progress)?;
     let separation_seconds = started.elapsed().as_secs_f64();

@@ -12,7 +12,7 @@ use tch::{Device, Tensor};
 use super::resample::Resampler;
 use super::{Demucs, DemucsConfig};
 use crate::golden::{Golden, compare, path, print_head};
-use crate::{Checkpoint, Network, NetworkConfig, Trainable};
+use crate::{Checkpoint, Network, NetworkConfig};
 
 const TOLERANCE: f64 = 1e-5;
 

@@ -60,7 +60,7 @@ impl StemModel for CausalStream {
         let network = causal(&self.weights);
         let state = &mut self.state;
         let separated = tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
-            let hop = tensor_of(chunk)?.f_to_device(network.device())?;
+            let hop = tensor_of(std::iter::once(chunk))?.f_to_device(network.device())?;
             let state = state.get_or_insert_with(|| network.start(1));
             Ok(float_values(&network.step(state, &hop))) // [1, stems, channels, hop]
         })

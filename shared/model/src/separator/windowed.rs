@@ -23,6 +23,32 @@ impl WindowedStream {
     }
 }
 
+impl WindowedStream {
+    fn run<'a>(
+        &self,
+        chunks: &[Planar],
+        stems: impl Iterator<Item = &'a mut [Planar]>,
+    ) -> Result<(), SeparateError> {
+        let network = self.weights.network();
+        let frames = self.spec.chunk_frames;
+        let separated = tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
+            let mix = tensor_of(chunks.iter())?.f_to_device(network.device())?;
+            let output = network.forward(&mix); // [chunks, stems, channels, output]
+            let kept = output.size()[3].min(frames as i64);
+            Ok(float_values(&center_trim(&output, kept)))
+        })
+        .map_err(|error| SeparateError::Model(error.to_string()))?;
+        let kept = separated.len() / (chunks.len() * self.spec.stems.len() * self.spec.channels);
+        let start = (frames - kept) / 2;
+        let channels = stems.flatten().flat_map(Planar::channels_mut);
+        for (channel, samples) in channels.zip(separated.chunks_exact(kept)) {
+            channel.fill(0.0);
+            channel[start..start + kept].copy_from_slice(samples);
+        }
+        Ok(())
+    }
+}
+
 fn stream_spec(network: &dyn Network, overlap: f64) -> Result<ModelSpec, StreamError> {
     let Window {
         chunk_frames: chunk,
@@ -59,23 +85,18 @@ impl StemModel for WindowedStream {
 
     fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError> {
         self.spec.check_shapes(chunk, stems)?;
-        let network = self.weights.network();
-        let frames = self.spec.chunk_frames;
-        let separated = tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
-            let mix = tensor_of(chunk)?.f_to_device(network.device())?;
-            let output = network.forward(&mix); // [1, stems, channels, output]
-            let kept = output.size()[3].min(frames as i64);
-            Ok(float_values(&center_trim(&output, kept)))
-        })
-        .map_err(|error| SeparateError::Model(error.to_string()))?;
-        let kept = separated.len() / (self.spec.stems.len() * self.spec.channels);
-        let start = (frames - kept) / 2;
-        let channels = stems.iter_mut().flat_map(Planar::channels_mut);
-        for (channel, samples) in channels.zip(separated.chunks_exact(kept)) {
-            channel.fill(0.0);
-            channel[start..start + kept].copy_from_slice(samples);
+        self.run(std::slice::from_ref(chunk), std::iter::once(stems))
+    }
+
+    fn separate_batch(
+        &mut self,
+        chunks: &[Planar],
+        stems: &mut [Vec<Planar>],
+    ) -> Result<(), SeparateError> {
+        for (chunk, stems) in chunks.iter().zip(&*stems) {
+            self.spec.check_shapes(chunk, stems)?;
         }
-        Ok(())
+        self.run(chunks, stems.iter_mut().map(Vec::as_mut_slice))
     }
 
     fn reset(&mut self) {
