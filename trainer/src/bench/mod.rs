@@ -60,9 +60,13 @@ pub struct Args {
     /// Python that has the package, e.g. `venv/bin/python`.
     #[arg(long, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
-    /// Chunks that each side separates with --against, after one to warm up.
+    /// Rounds of --against, after one to warm up: a chunk (or a --batch of them) on each side.
     #[arg(long, default_value_t = 5)]
     chunks: usize,
+    /// Chunks that we separate at a time with --against; the package gets them one by one, as its own
+    /// tools do.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    batch: u16,
     /// Also write everything to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -102,8 +106,12 @@ pub fn run(args: Args) -> Result<()> {
             for threads in &args.threads {
                 tch::set_num_threads(i32::try_from(*threads).context("--threads")?);
                 if args.against.is_some() {
-                    let comparison =
-                        python::compare(&subject, &args.python, *threads, args.chunks)?;
+                    let plan = python::Plan {
+                        threads: *threads,
+                        rounds: args.chunks,
+                        batch: args.batch.into(),
+                    };
+                    let comparison = python::compare(&subject, &args.python, &plan)?;
                     report.against_python.push(comparison);
                     continue;
                 }

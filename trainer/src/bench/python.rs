@@ -19,6 +19,17 @@ use crate::table::Table;
 /// The other side's program.
 const SCRIPT: &str = include_str!("reference.py");
 
+/// One comparison's conditions.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// CPU threads, on both sides.
+    pub threads: u32,
+    /// Rounds that count; one more comes before them.
+    pub rounds: usize,
+    /// Chunks of a round: at once here, one by one there.
+    pub batch: usize,
+}
+
 /// Both sides of one comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
@@ -28,11 +39,13 @@ pub struct Comparison {
     pub threads: u32,
     /// One chunk, in seconds of audio.
     pub chunk_seconds: f64,
-    /// Chunks that each side separated.
-    pub chunks: usize,
-    /// Median time of a chunk here, in seconds.
+    /// Rounds that counted.
+    pub rounds: usize,
+    /// Chunks of a round: at once here, one by one there.
+    pub batch: usize,
+    /// Median time per chunk here, in seconds.
     pub ours_seconds: f64,
-    /// Median time of a chunk there, in seconds.
+    /// Median time per chunk there, in seconds.
     pub python_seconds: f64,
     /// How many times as fast as the package: the median of the ratios of neighbouring runs.
     pub speed_ratio: f64,
@@ -44,16 +57,16 @@ pub struct Comparison {
     pub output_rms: f64,
 }
 
-/// Separates `chunks` chunks of noise on both sides, in turns.
+/// Separates noise on both sides, in turns.
 ///
 /// # Errors
 /// A model without a reference package, or on a GPU; a Python that lacks the package.
-pub fn compare(
-    subject: &Subject,
-    python: &Path,
-    threads: u32,
-    chunks: usize,
-) -> Result<Comparison> {
+pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparison> {
+    let Plan {
+        threads,
+        rounds,
+        batch,
+    } = *plan;
     ensure!(
         subject.device() == "cpu",
         "--against python compares on the CPU"
@@ -70,15 +83,23 @@ pub fn compare(
     let mut block = Planar::zeros(signature.channels, window.chunk_frames);
     let [mut ours, mut theirs, mut ratios] = [Vec::new(), Vec::new(), Vec::new()];
     let [mut max_error, mut output_rms] = [0.0f64, 0.0];
-    for round in 0..=chunks.max(1) {
-        noise.fill(&mut block);
-        let samples: Vec<f32> = block.channels().flatten().copied().collect();
-        let shape = [1, signature.channels as i64, window.chunk_frames as i64];
-        let (their_seconds, their_output) = reference.separate(&samples, shape)?;
-        let mix = Tensor::from_slice(&samples).reshape(shape);
+    let shape = [1, signature.channels as i64, window.chunk_frames as i64];
+    for round in 0..=rounds.max(1) {
+        let mut mixes = Vec::new();
+        let mut their_output = Vec::new();
+        let mut their_seconds = 0.0;
+        for _ in 0..batch {
+            noise.fill(&mut block);
+            let samples: Vec<f32> = block.channels().flatten().copied().collect();
+            let (seconds, output) = reference.separate(&samples, shape)?;
+            their_seconds += seconds / batch as f64;
+            their_output.extend(output);
+            mixes.push(Tensor::from_slice(&samples).reshape(shape));
+        }
+        let mix = Tensor::cat(&mixes, 0); // [batch, channels, frames]
         let started = Instant::now();
         let output = tch::no_grad(|| network.forward(&mix));
-        let our_seconds = started.elapsed().as_secs_f64();
+        let our_seconds = started.elapsed().as_secs_f64() / batch as f64;
         let our_output = float_values(&output);
         ensure!(
             our_output.len() == their_output.len(),
@@ -104,7 +125,8 @@ pub fn compare(
         model: subject.name().to_owned(),
         threads,
         chunk_seconds: window.chunk_frames as f64 / f64::from(signature.rate_hz),
-        chunks: ratios.len(),
+        rounds: ratios.len(),
+        batch,
         ours_seconds: percentile(&ours, 0.5),
         python_seconds: percentile(&theirs, 0.5),
         speed_ratio: percentile(&ratios, 0.5),
@@ -202,7 +224,8 @@ pub fn table(comparisons: &[Comparison]) -> Table {
                 format!("{:.3}", row.python_seconds),
                 format!("{:.2}", row.speed_ratio),
                 format!("{:.2} to {:.2}", row.ratio_range[0], row.ratio_range[1]),
-                row.chunks.to_string(),
+                row.batch.to_string(),
+                row.rounds.to_string(),
                 format!("{:.1e}", row.max_error),
                 format!("{:.3}", row.output_rms),
             ]
