@@ -6,6 +6,7 @@
 //!
 //! - [`network`]: what all architectures have in common, and their list.
 //! - [`demucs`]: Demucs v1 and v2.
+//! - [`live_demucs`]: a causal Demucs, for live playing.
 //! - [`built_in_model`]: the default checkpoint, inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
 //! - [`device`]: devices by name.
@@ -13,12 +14,14 @@
 //! - [`separator`]: any network as a [`StemModel`](bunri_stream::StemModel).
 
 mod built_in;
+mod causal;
 pub mod checkpoint;
 mod config_error;
 pub mod demucs;
 pub mod device;
 #[cfg(test)]
 mod golden;
+pub mod live_demucs;
 pub mod network;
 pub mod parameters;
 pub mod separator;
@@ -29,6 +32,7 @@ pub use checkpoint::{Checkpoint, CheckpointError, Provenance, Storage};
 pub use config_error::ConfigError;
 pub use demucs::DemucsConfig;
 pub use device::{DeviceChoice, DeviceError};
+pub use live_demucs::LiveDemucsConfig;
 pub use network::{CausalNetwork, Network, NetworkConfig};
 pub use separator::{DEFAULT_OVERLAP, Separator, StreamError};
 pub use shared_weights::SharedWeights;
