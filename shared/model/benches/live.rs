@@ -7,17 +7,23 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bunri_model::{LiveDemucsConfig, NetworkConfig, Separator, SharedWeights};
+use bunri_model::{LiveBandSplitConfig, LiveDemucsConfig, NetworkConfig, Separator, SharedWeights};
 use bunri_stream::{Planar, StemModel};
 
 const SECONDS: usize = 60;
 
 fn main() {
     tch::set_num_threads(1);
-    let networks = [(
-        "live-demucs",
-        NetworkConfig::LiveDemucs(LiveDemucsConfig::default()),
-    )];
+    let networks = [
+        (
+            "live-demucs",
+            NetworkConfig::LiveDemucs(LiveDemucsConfig::default()),
+        ),
+        (
+            "live-band-split",
+            NetworkConfig::LiveBandSplit(LiveBandSplitConfig::default()),
+        ),
+    ];
     println!(
         "{:<16} {:>11} {:>7} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8}",
         "", "parameters", "hop ms", "ahead ms", "RTF", "p50 ms", "p99 ms", "p99.9", "max"

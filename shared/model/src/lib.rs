@@ -6,6 +6,7 @@
 //!
 //! - [`network`]: what all architectures have in common, and their list.
 //! - [`demucs`]: Demucs v1 and v2.
+//! - [`live_band_split`]: a causal band-split network, for live playing.
 //! - [`live_demucs`]: a causal Demucs, for live playing.
 //! - [`built_in_model`]: the default checkpoint, inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
@@ -21,6 +22,7 @@ pub mod demucs;
 pub mod device;
 #[cfg(test)]
 mod golden;
+pub mod live_band_split;
 pub mod live_demucs;
 pub mod network;
 pub mod parameters;
@@ -32,6 +34,7 @@ pub use checkpoint::{Checkpoint, CheckpointError, Provenance, Storage};
 pub use config_error::ConfigError;
 pub use demucs::DemucsConfig;
 pub use device::{DeviceChoice, DeviceError};
+pub use live_band_split::LiveBandSplitConfig;
 pub use live_demucs::LiveDemucsConfig;
 pub use network::{CausalNetwork, Network, NetworkConfig};
 pub use separator::{DEFAULT_OVERLAP, Separator, StreamError};

@@ -5,6 +5,7 @@ use tch::{Device, Tensor};
 
 use crate::config_error::ConfigError;
 use crate::demucs::{Demucs, DemucsConfig};
+use crate::live_band_split::{LiveBandSplit, LiveBandSplitConfig};
 use crate::live_demucs::{LiveDemucs, LiveDemucsConfig};
 use crate::parameters::{self, ParameterError, ParameterSpec, Parameters};
 
@@ -80,7 +81,7 @@ pub trait CausalNetwork: Network {
 }
 
 /// Names of all architectures, as [`NetworkConfig`] writes them.
-pub const ARCHITECTURES: &[&str] = &["demucs", "live-demucs"];
+pub const ARCHITECTURES: &[&str] = &["demucs", "live-demucs", "live-band-split"];
 
 /// Any architecture with its hyper-parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +92,8 @@ pub enum NetworkConfig {
     Demucs(DemucsConfig),
     /// A causal Demucs, see [`crate::live_demucs`].
     LiveDemucs(LiveDemucsConfig),
+    /// A causal band-split network, see [`crate::live_band_split`].
+    LiveBandSplit(LiveBandSplitConfig),
 }
 
 impl NetworkConfig {
@@ -102,6 +105,7 @@ impl NetworkConfig {
         match self {
             Self::Demucs(config) => config.validate(),
             Self::LiveDemucs(config) => config.validate(),
+            Self::LiveBandSplit(config) => config.validate(),
         }
     }
 
@@ -111,6 +115,7 @@ impl NetworkConfig {
         match self {
             Self::Demucs(config) => config.signature(),
             Self::LiveDemucs(config) => config.signature(),
+            Self::LiveBandSplit(config) => config.signature(),
         }
     }
 
@@ -120,6 +125,7 @@ impl NetworkConfig {
         match self {
             Self::Demucs(config) => config.parameter_specs(),
             Self::LiveDemucs(config) => config.parameter_specs(),
+            Self::LiveBandSplit(config) => config.parameter_specs(),
         }
     }
 
@@ -137,6 +143,9 @@ impl NetworkConfig {
             Self::Demucs(config) => Box::new(Demucs::from_parameters(config, parameters, device)?),
             Self::LiveDemucs(config) => {
                 Box::new(LiveDemucs::from_parameters(config, parameters, device)?)
+            }
+            Self::LiveBandSplit(config) => {
+                Box::new(LiveBandSplit::from_parameters(config, parameters, device)?)
             }
         })
     }
@@ -161,6 +170,7 @@ impl NetworkConfig {
         match self {
             Self::Demucs(config) => config.rescale,
             Self::LiveDemucs(config) => config.rescale,
+            Self::LiveBandSplit(_) => 0.0,
         }
     }
 }

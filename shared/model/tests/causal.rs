@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use bunri_model::checkpoint::float_values;
-use bunri_model::{LiveDemucsConfig, Network, NetworkConfig, Separator, SharedWeights};
+use bunri_model::{
+    LiveBandSplitConfig, LiveDemucsConfig, Network, NetworkConfig, Separator, SharedWeights,
+};
 use bunri_stream::conformance::assert_stem_model;
 use bunri_stream::{Planar, StreamingSeparator};
 use proptest::prelude::*;
@@ -51,9 +53,25 @@ fn small_demucs() -> LiveDemucsConfig {
     }
 }
 
+fn small_band_split() -> LiveBandSplitConfig {
+    LiveBandSplitConfig {
+        window_frames: 128,
+        hop_frames: 32,
+        band_bins: vec![2, 3, 10, 50],
+        features: 5,
+        hidden: 4,
+        blocks: 2,
+        segment_frames: 600,
+        ..LiveBandSplitConfig::default()
+    }
+}
+
 /// One of each kind, small.
 fn small_networks() -> Vec<NetworkConfig> {
-    vec![NetworkConfig::LiveDemucs(small_demucs())]
+    vec![
+        NetworkConfig::LiveDemucs(small_demucs()),
+        NetworkConfig::LiveBandSplit(small_band_split()),
+    ]
 }
 
 prop_compose! {
@@ -89,8 +107,35 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn band_split_configs()(
+        (stems, audio_channels) in (1..4usize, 1..3usize),
+        (window_frames, hop_frames) in prop_oneof![
+            Just((16usize, 8usize)), Just((60, 15)), Just((50, 7)), Just((128, 32))
+        ],
+        first_band in 1..8usize,
+        (features, hidden, blocks) in (1..6usize, 1..6usize, 1..3usize),
+        lookahead_hops in 0..4usize,
+        normalize in any::<bool>(),
+    ) -> NetworkConfig {
+        NetworkConfig::LiveBandSplit(LiveBandSplitConfig {
+            stems: (0..stems).map(|i| format!("stem-{i}")).collect(),
+            audio_channels,
+            window_frames,
+            hop_frames,
+            lookahead_hops,
+            band_bins: vec![first_band, window_frames / 2 + 1 - first_band],
+            features,
+            hidden,
+            blocks,
+            normalize,
+            ..LiveBandSplitConfig::default()
+        })
+    }
+}
+
 fn any_config() -> impl Strategy<Value = NetworkConfig> {
-    demucs_configs()
+    prop_oneof![demucs_configs(), band_split_configs()]
 }
 
 proptest! {
