@@ -7,6 +7,8 @@
 //!
 //! - [`network`]: what all architectures have in common, and their list.
 //! - [`demucs`]: Demucs v1 and v2.
+//! - [`live_band_split`]: a causal band-split network, for live playing.
+//! - [`live_demucs`]: a causal Demucs, for live playing.
 //! - [`built_in_model`]: the default checkpoint, inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
 //! - [`torch_script`]: the door for networks of others.
@@ -16,12 +18,15 @@
 //! - [`separator`]: any network as a [`StemModel`](bunri_stream::StemModel).
 
 mod built_in;
+mod causal;
 pub mod checkpoint;
 mod config_error;
 pub mod demucs;
 pub mod device;
 #[cfg(test)]
 mod golden;
+pub mod live_band_split;
+pub mod live_demucs;
 mod model_file;
 pub mod network;
 pub mod parameters;
@@ -35,6 +40,8 @@ pub use checkpoint::{Checkpoint, CheckpointError, Provenance, Storage};
 pub use config_error::ConfigError;
 pub use demucs::DemucsConfig;
 pub use device::{DeviceChoice, DeviceError};
+pub use live_band_split::LiveBandSplitConfig;
+pub use live_demucs::LiveDemucsConfig;
 pub use model_file::{LoadedModel, ModelFileError};
 pub use network::{CausalNetwork, Network, NetworkConfig, Trainable};
 pub use parameters::Parameters;

@@ -5,6 +5,8 @@ use tch::{Device, Tensor};
 
 use crate::config_error::ConfigError;
 use crate::demucs::{Demucs, DemucsConfig};
+use crate::live_band_split::{LiveBandSplit, LiveBandSplitConfig};
+use crate::live_demucs::{LiveDemucs, LiveDemucsConfig};
 use crate::parameters::{self, ParameterError, ParameterSpec, Parameters};
 
 /// The audio that a network takes and makes.
@@ -60,7 +62,8 @@ pub trait Trainable: Network {
 /// A network that needs no more of the future than its lookahead: what it has heard lies in a state,
 /// and no sample is computed twice.
 ///
-/// `forward` over a clip (zeros before it) and `step` over its hops agree within float order.
+/// `forward` over a clip (silence before and after it) and `step` over its hops agree within float
+/// order; `forward` is as long as the clip, its frame `i` the estimate for frame `i`.
 pub trait CausalNetwork: Network {
     /// Frames per step.
     fn hop_frames(&self) -> usize;
@@ -72,12 +75,14 @@ pub trait CausalNetwork: Network {
     /// tensor of it.
     fn start(&self, batch: i64) -> Vec<Tensor>;
 
-    /// Takes one hop further: `[batch, channels, hop]` → `[batch, stems, channels, hop]`.
-    fn step(&self, state: &mut Vec<Tensor>, hop: &Tensor) -> Tensor;
+    /// Takes one hop further, or several at once: `[batch, channels, hops * hop]` →
+    /// `[batch, stems, channels, hops * hop]`. The state is replaced when all is computed, and not
+    /// written to: a step that panics leaves it as it was.
+    fn step(&self, state: &mut Vec<Tensor>, hops: &Tensor) -> Tensor;
 }
 
 /// Names of all architectures, as [`NetworkConfig`] writes them.
-pub const ARCHITECTURES: &[&str] = &["demucs"];
+pub const ARCHITECTURES: &[&str] = &["demucs", "live-demucs", "live-band-split"];
 
 /// Any architecture with its hyper-parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,6 +91,10 @@ pub const ARCHITECTURES: &[&str] = &["demucs"];
 pub enum NetworkConfig {
     /// Demucs v1 and v2, see [`crate::demucs`].
     Demucs(DemucsConfig),
+    /// A causal Demucs, see [`crate::live_demucs`].
+    LiveDemucs(LiveDemucsConfig),
+    /// A causal band-split network, see [`crate::live_band_split`].
+    LiveBandSplit(LiveBandSplitConfig),
 }
 
 impl NetworkConfig {
@@ -96,6 +105,8 @@ impl NetworkConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         match self {
             Self::Demucs(config) => config.validate(),
+            Self::LiveDemucs(config) => config.validate(),
+            Self::LiveBandSplit(config) => config.validate(),
         }
     }
 
@@ -104,6 +115,8 @@ impl NetworkConfig {
     pub fn signature(&self) -> Signature {
         match self {
             Self::Demucs(config) => config.signature(),
+            Self::LiveDemucs(config) => config.signature(),
+            Self::LiveBandSplit(config) => config.signature(),
         }
     }
 
@@ -112,6 +125,8 @@ impl NetworkConfig {
     pub fn parameter_specs(&self) -> Vec<ParameterSpec> {
         match self {
             Self::Demucs(config) => config.parameter_specs(),
+            Self::LiveDemucs(config) => config.parameter_specs(),
+            Self::LiveBandSplit(config) => config.parameter_specs(),
         }
     }
 
@@ -127,6 +142,12 @@ impl NetworkConfig {
     ) -> Result<Box<dyn Trainable>, ParameterError> {
         Ok(match self {
             Self::Demucs(config) => Box::new(Demucs::from_parameters(config, parameters, device)?),
+            Self::LiveDemucs(config) => {
+                Box::new(LiveDemucs::from_parameters(config, parameters, device)?)
+            }
+            Self::LiveBandSplit(config) => {
+                Box::new(LiveBandSplit::from_parameters(config, parameters, device)?)
+            }
         })
     }
 
@@ -153,6 +174,8 @@ impl NetworkConfig {
     fn rescale(&self) -> f64 {
         match self {
             Self::Demucs(config) => config.rescale,
+            Self::LiveDemucs(config) => config.rescale,
+            Self::LiveBandSplit(_) => 0.0,
         }
     }
 }

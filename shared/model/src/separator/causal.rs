@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bunri_stream::{ModelSpec, Planar, SeparateError, SpecError, StemModel};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::tensor_of;
 use crate::checkpoint::float_values;
@@ -15,11 +15,15 @@ use crate::shared_weights::SharedWeights;
 pub(super) struct CausalStream {
     weights: Arc<SharedWeights>,
     spec: ModelSpec,
-    /// `None` before the first hop.
-    state: Option<Vec<Tensor>>,
+    /// The state before the first hop; steps write to no state.
+    start: Vec<Tensor>,
+    state: Vec<Tensor>,
 }
 
 impl CausalStream {
+    /// Takes a first step, and forgets it: libraries choose and prepare their kernels in the first
+    /// one, which must not be late in a live stream.
+    ///
     /// # Panics
     /// If the network is not causal.
     pub(super) fn new(weights: Arc<SharedWeights>) -> Result<Self, SpecError> {
@@ -35,12 +39,25 @@ impl CausalStream {
             crossfade_frames: 0,
         }
         .validated()?;
+        let state = tch::no_grad(|| {
+            let start = network.start(1);
+            let options = (Kind::Float, network.device());
+            let shape = [1, spec.channels as i64, spec.hop_frames as i64];
+            let _ = network.step(&mut copies(&start), &Tensor::zeros(shape, options));
+            start
+        });
         Ok(Self {
             weights,
             spec,
-            state: None,
+            start: copies(&state),
+            state,
         })
     }
+}
+
+/// The same tensors again.
+fn copies(state: &[Tensor]) -> Vec<Tensor> {
+    state.iter().map(Tensor::shallow_clone).collect()
 }
 
 fn causal(weights: &SharedWeights) -> &dyn CausalNetwork {
@@ -61,7 +78,6 @@ impl StemModel for CausalStream {
         let state = &mut self.state;
         let separated = tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
             let hop = tensor_of(std::iter::once(chunk))?.f_to_device(network.device())?;
-            let state = state.get_or_insert_with(|| network.start(1));
             Ok(float_values(&network.step(state, &hop))) // [1, stems, channels, hop]
         })
         .map_err(|error| SeparateError::Model(error.to_string()))?;
@@ -76,8 +92,9 @@ impl StemModel for CausalStream {
         let Self {
             weights: _,
             spec: _,
+            start,
             state,
         } = self;
-        *state = None;
+        *state = copies(start);
     }
 }
