@@ -15,6 +15,7 @@
 //! - [`device`]: devices by name.
 //! - [`parameters`]: names, shapes and initial values of weights.
 //! - [`published`]: sizes of the reference packages, by name.
+//! - [`scheduler`]: many live streams on few threads.
 //! - [`separator`]: any network as a [`StemModel`](bunri_stream::StemModel).
 
 mod built_in;
@@ -31,6 +32,7 @@ mod model_file;
 pub mod network;
 pub mod parameters;
 pub mod published;
+pub mod scheduler;
 pub mod separator;
 mod shared_weights;
 pub mod torch_script;
@@ -45,5 +47,6 @@ pub use live_demucs::LiveDemucsConfig;
 pub use model_file::{LoadedModel, ModelFileError};
 pub use network::{CausalNetwork, Network, NetworkConfig, Trainable};
 pub use parameters::Parameters;
+pub use scheduler::{ScheduledSeparator, Scheduler};
 pub use separator::{DEFAULT_OVERLAP, Separator, StreamError};
 pub use shared_weights::SharedWeights;

@@ -65,6 +65,57 @@ impl Separator {
     }
 }
 
+impl Separator {
+    /// Whether the two streams' next chunks can go through the network together.
+    pub(crate) fn can_share_a_batch(&self, other: &Self) -> bool {
+        // Equal weights are of equal kind; the spec tells the windows' length.
+        Arc::ptr_eq(self.weights(), other.weights())
+            && self.spec().chunk_frames == other.spec().chunk_frames
+    }
+
+    fn weights(&self) -> &Arc<SharedWeights> {
+        match &self.0 {
+            Stream::Windowed(stream) => stream.weights(),
+            Stream::Causal(stream) => stream.weights(),
+        }
+    }
+}
+
+/// Separates one chunk of each of several streams that
+/// [can share a batch](Separator::can_share_a_batch).
+///
+/// # Errors
+/// As [`StemModel::separate`], for all of them.
+pub(crate) fn separate_together(
+    parts: &mut [(&mut Separator, &Planar, &mut [Planar])],
+) -> Result<(), SeparateError> {
+    match parts {
+        [] => Ok(()),
+        // One alone gets the very bits of a single call.
+        [(separator, chunk, stems)] => separator.separate(chunk, stems),
+        _ => {
+            for (separator, chunk, stems) in &*parts {
+                separator.spec().check_shapes(chunk, stems)?;
+            }
+            let chunks: Vec<&Planar> = parts.iter().map(|(_, chunk, _)| *chunk).collect();
+            let mut causal = Vec::new();
+            let mut windowed = None;
+            let mut stems = Vec::new();
+            for (separator, _, out) in parts.iter_mut() {
+                match &mut separator.0 {
+                    Stream::Causal(stream) => causal.push(stream),
+                    Stream::Windowed(stream) => windowed = Some(stream),
+                }
+                stems.push(&mut **out);
+            }
+            match windowed {
+                Some(stream) => stream.run(&chunks, stems.into_iter()),
+                None => causal::step_together(&mut causal, &chunks, stems),
+            }
+        }
+    }
+}
+
 impl StemModel for Separator {
     fn spec(&self) -> &ModelSpec {
         match &self.0 {

@@ -67,6 +67,59 @@ fn causal(weights: &SharedWeights) -> &dyn CausalNetwork {
         .expect("only causal networks are streamed hop by hop")
 }
 
+impl CausalStream {
+    /// The weights that it shares.
+    pub(super) fn weights(&self) -> &Arc<SharedWeights> {
+        &self.weights
+    }
+}
+
+/// One step of several streams that share their weights, each with a state of its own; the shapes
+/// are checked.
+pub(super) fn step_together(
+    streams: &mut [&mut CausalStream],
+    chunks: &[&Planar],
+    stems: Vec<&mut [Planar]>,
+) -> Result<(), SeparateError> {
+    let Some(first) = streams.first() else {
+        return Ok(());
+    };
+    let weights = Arc::clone(&first.weights);
+    let mut state: Vec<Tensor> = (0..first.state.len())
+        .map(|part| {
+            let parts: Vec<&Tensor> = streams.iter().map(|stream| &stream.state[part]).collect();
+            Tensor::cat(&parts, 0)
+        })
+        .collect();
+    let samples = step(causal(&weights), &mut state, chunks)?;
+    for (index, stream) in streams.iter_mut().enumerate() {
+        let own = |part: &Tensor| part.narrow(0, index as i64, 1).copy();
+        stream.state = state.iter().map(own).collect();
+    }
+    fill(stems.into_iter(), &samples, causal(&weights).hop_frames());
+    Ok(())
+}
+
+/// The samples of `[batch, stems, channels, hop]`.
+fn step(
+    network: &dyn CausalNetwork,
+    state: &mut Vec<Tensor>,
+    chunks: &[&Planar],
+) -> Result<Vec<f32>, SeparateError> {
+    tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
+        let hops = tensor_of(chunks.iter().copied())?.f_to_device(network.device())?;
+        Ok(float_values(&network.step(state, &hops)))
+    })
+    .map_err(|error| SeparateError::Model(error.to_string()))
+}
+
+fn fill<'a>(stems: impl Iterator<Item = &'a mut [Planar]>, samples: &[f32], hop_frames: usize) {
+    let channels = stems.flatten().flat_map(Planar::channels_mut);
+    for (channel, samples) in channels.zip(samples.chunks_exact(hop_frames)) {
+        channel.copy_from_slice(samples);
+    }
+}
+
 impl StemModel for CausalStream {
     fn spec(&self) -> &ModelSpec {
         &self.spec
@@ -75,16 +128,8 @@ impl StemModel for CausalStream {
     fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError> {
         self.spec.check_shapes(chunk, stems)?;
         let network = causal(&self.weights);
-        let state = &mut self.state;
-        let separated = tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
-            let hop = tensor_of(std::iter::once(chunk))?.f_to_device(network.device())?;
-            Ok(float_values(&network.step(state, &hop))) // [1, stems, channels, hop]
-        })
-        .map_err(|error| SeparateError::Model(error.to_string()))?;
-        let channels = stems.iter_mut().flat_map(Planar::channels_mut);
-        for (channel, samples) in channels.zip(separated.chunks_exact(self.spec.hop_frames)) {
-            channel.copy_from_slice(samples);
-        }
+        let samples = step(network, &mut self.state, &[chunk])?;
+        fill(std::iter::once(stems), &samples, self.spec.hop_frames);
         Ok(())
     }
 

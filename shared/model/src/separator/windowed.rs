@@ -24,15 +24,21 @@ impl WindowedStream {
 }
 
 impl WindowedStream {
-    fn run<'a>(
+    /// The weights that it shares.
+    pub(super) fn weights(&self) -> &Arc<SharedWeights> {
+        &self.weights
+    }
+
+    /// Separates chunks of any streams with these weights and this window.
+    pub(super) fn run<'a>(
         &self,
-        chunks: &[Planar],
+        chunks: &[&Planar],
         stems: impl Iterator<Item = &'a mut [Planar]>,
     ) -> Result<(), SeparateError> {
         let network = self.weights.network();
         let frames = self.spec.chunk_frames;
         let separated = tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
-            let mix = tensor_of(chunks.iter())?.f_to_device(network.device())?;
+            let mix = tensor_of(chunks.iter().copied())?.f_to_device(network.device())?;
             let output = network.forward(&mix); // [chunks, stems, channels, output]
             let kept = output.size()[3].min(frames as i64);
             Ok(float_values(&center_trim(&output, kept)))
@@ -85,7 +91,7 @@ impl StemModel for WindowedStream {
 
     fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError> {
         self.spec.check_shapes(chunk, stems)?;
-        self.run(std::slice::from_ref(chunk), std::iter::once(stems))
+        self.run(&[chunk], std::iter::once(stems))
     }
 
     fn separate_batch(
@@ -96,7 +102,10 @@ impl StemModel for WindowedStream {
         for (chunk, stems) in chunks.iter().zip(&*stems) {
             self.spec.check_shapes(chunk, stems)?;
         }
-        self.run(chunks, stems.iter_mut().map(Vec::as_mut_slice))
+        self.run(
+            &chunks.iter().collect::<Vec<_>>(),
+            stems.iter_mut().map(Vec::as_mut_slice),
+        )
     }
 
     fn reset(&mut self) {
