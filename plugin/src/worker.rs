@@ -53,6 +53,10 @@ impl<M: StemModel> Separator<M> {
             ));
         };
         warm_up(&mut model)?;
+        // Live, a hop has as long as the next one takes to arrive. Offline nobody waits, and every
+        // render must give the same bits.
+        let hop_seconds = spec.hop_frames as f64 / f64::from(spec.rate_hz);
+        model.set_budget((!host.offline).then(|| Duration::from_secs_f64(hop_seconds)));
         let separator = HostSeparator::new(model, host.rate_hz, HostOptions::default())
             .map_err(|error| error.to_string())?;
         let hop_frames = (spec.hop_frames as u64 * u64::from(host.rate_hz))

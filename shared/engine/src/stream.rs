@@ -1,15 +1,18 @@
 //! One open model: a stream's state, over weights that it shares with others.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
-use bunri_model::{DEFAULT_OVERLAP, DeviceChoice, Separator};
+use bunri_model::{DEFAULT_OVERLAP, DeviceChoice, ScheduledSeparator, Scheduler, Separator};
 use bunri_stream::{ModelSpec, Planar, StemModel};
 
 use crate::weights;
 
 /// What a handle of the C interface stands for.
 pub(crate) struct Stream {
-    separator: Separator,
+    separator: ScheduledSeparator,
     /// The stems' names, a line feed between each two; lent to the caller.
     stem_names: String,
     /// The chunk and its stems in this side's own types, kept from call to call.
@@ -33,6 +36,7 @@ impl Stream {
         let weights = weights::on_device(path, device.resolve().map_err(display)?)?;
         let overlap = overlap.unwrap_or(DEFAULT_OVERLAP);
         let separator = Separator::new(weights, overlap).map_err(display)?;
+        let separator = ScheduledSeparator::new(separator, scheduler()?);
         let ModelSpec {
             channels,
             chunk_frames,
@@ -60,8 +64,12 @@ impl Stream {
         &mut self.chunk
     }
 
-    /// Separates the chunk written last; gives all channels of the first stem, then of the second.
-    pub(crate) fn separate(&mut self) -> Result<impl Iterator<Item = &[f32]>, String> {
+    /// Separates the chunk written last, by itself or in time for a budget; gives all channels of the first stem, then of the second.
+    pub(crate) fn separate(
+        &mut self,
+        budget: Option<Duration>,
+    ) -> Result<impl Iterator<Item = &[f32]>, String> {
+        self.separator.set_budget(budget);
         self.separator
             .separate(&self.chunk, &mut self.stems)
             .map_err(display)?;
@@ -78,6 +86,19 @@ impl Stream {
         } = self;
         separator.reset();
     }
+}
+
+/// The process's one scheduler, started for the first stream. A core stays free for the audio.
+fn scheduler() -> Result<Arc<Scheduler>, String> {
+    static SCHEDULER: OnceLock<Arc<Scheduler>> = OnceLock::new();
+    if let Some(scheduler) = SCHEDULER.get() {
+        return Ok(Arc::clone(scheduler));
+    }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let started = Scheduler::start(cores.saturating_sub(1))
+        .map_err(|error| format!("no threads to separate on: {error}"))?;
+    // Of two that started at once one is kept; the other's threads sleep.
+    Ok(Arc::clone(SCHEDULER.get_or_init(|| started)))
 }
 
 fn display(error: impl std::fmt::Display) -> String {

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::slice;
+use std::time::Duration;
 
 use bunri_model::device::device_names;
 use bunri_stream::engine::abi::{
@@ -98,7 +99,8 @@ unsafe extern "C" fn separate(model: *mut ModelHandle, chunk: *const ChunkRecord
             // SAFETY: `frames` samples behind every pointer, by the rules.
             channel.copy_from_slice(unsafe { slice::from_raw_parts(input, chunk.frames) });
         }
-        for (channel, &output) in stream.separate()?.zip(outputs) {
+        let budget = Duration::try_from_secs_f64(chunk.budget_seconds).ok();
+        for (channel, &output) in stream.separate(budget)?.zip(outputs) {
             // SAFETY: `frames` samples behind every pointer, that nobody else reads or writes.
             unsafe { slice::from_raw_parts_mut(output, chunk.frames) }.copy_from_slice(channel);
         }

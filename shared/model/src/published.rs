@@ -1,6 +1,8 @@
-//! Published sizes by name, for benches and for whoever starts a training from one.
+//! Published sizes, and our own default ones, by name, for benches and for whoever starts a training from one.
 
 use crate::demucs::DemucsConfig;
+use crate::live_band_split::LiveBandSplitConfig;
+use crate::live_demucs::LiveDemucsConfig;
 use crate::network::NetworkConfig;
 
 /// The names that [`config`] knows.
@@ -9,6 +11,8 @@ pub const NAMES: &[&str] = &[
     "demucs-v1-100",
     "demucs-v2-48",
     "demucs-v2-64",
+    "live-band-split",
+    "live-demucs",
 ];
 
 /// The config of a published size.
@@ -19,6 +23,8 @@ pub fn config(name: &str) -> Option<NetworkConfig> {
         "demucs-v1-100" => NetworkConfig::Demucs(DemucsConfig::v1(100)),
         "demucs-v2-48" => NetworkConfig::Demucs(DemucsConfig::v2(48)),
         "demucs-v2-64" => NetworkConfig::Demucs(DemucsConfig::v2(64)),
+        "live-band-split" => NetworkConfig::LiveBandSplit(LiveBandSplitConfig::default()),
+        "live-demucs" => NetworkConfig::LiveDemucs(LiveDemucsConfig::default()),
         _ => return None,
     })
 }

@@ -154,12 +154,6 @@ impl ScheduledSeparator {
             reply: sync_channel(1),
         }
     }
-
-    /// How soon after it is given a chunk must be ready; without a budget the calling thread
-    /// separates by itself, at once, and with the same bits whoever else is there.
-    pub fn set_budget(&mut self, budget: Option<Duration>) {
-        self.budget = budget;
-    }
 }
 
 impl StemModel for ScheduledSeparator {
@@ -194,6 +188,11 @@ impl StemModel for ScheduledSeparator {
             to.clone_from(from);
         }
         Ok(())
+    }
+
+    /// Without a budget the calling thread separates by itself, at once.
+    fn set_budget(&mut self, budget: Option<Duration>) {
+        self.budget = budget;
     }
 
     fn reset(&mut self) {

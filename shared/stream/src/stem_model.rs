@@ -1,5 +1,7 @@
 //! What a separation model promises to whoever streams through it.
 
+use std::time::Duration;
+
 use crate::Planar;
 
 /// The longest chunk, hop or lookahead that is believed: 25 minutes at 44.1 kHz.
@@ -233,7 +235,14 @@ pub trait StemModel {
         pairs.try_for_each(|(chunk, stems)| self.separate(chunk, stems))
     }
 
-    /// Forgets everything heard so far: afterwards the model behaves like a new one.
+    /// How soon after it is given a chunk must be ready, for models that share a machine among live
+    /// streams. Without a budget, as at first, nobody waits for the chunk more than for another,
+    /// and its bits are the same whoever else is there.
+    fn set_budget(&mut self, budget: Option<Duration>) {
+        let _ = budget;
+    }
+
+    /// Forgets everything heard so far, not its budget: afterwards the model behaves like a new one.
     fn reset(&mut self);
 }
 
@@ -252,6 +261,10 @@ impl<M: StemModel + ?Sized> StemModel for Box<M> {
         stems: &mut [Vec<Planar>],
     ) -> Result<(), SeparateError> {
         (**self).separate_batch(chunks, stems)
+    }
+
+    fn set_budget(&mut self, budget: Option<Duration>) {
+        (**self).set_budget(budget);
     }
 
     fn reset(&mut self) {

@@ -1,10 +1,11 @@
 //! Streams of noise through a model, hop by hop, each timed.
 
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use bunri_model::{ScheduledSeparator, Scheduler};
 use bunri_stream::{Planar, StemModel};
 use serde::Serialize;
 
@@ -23,6 +24,8 @@ pub struct Plan {
     pub overlap: f64,
     /// CPU threads of libtorch.
     pub threads: u32,
+    /// Whether a scheduler serves the streams, each hop with a hop's time as its budget.
+    pub scheduled: bool,
 }
 
 /// What was measured.
@@ -40,6 +43,8 @@ pub struct Measurement {
     pub mode: &'static str,
     /// Streams at the same time.
     pub instances: usize,
+    /// Whether a scheduler served them.
+    pub scheduled: bool,
     /// Hops timed, of all streams.
     pub hops: usize,
     /// One hop, in ms of audio.
@@ -65,8 +70,18 @@ pub struct Measurement {
 /// # Errors
 /// An overlap that the model cannot work with; a model that fails.
 pub fn measure(subject: &Subject, plan: &Plan) -> Result<Measurement> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let scheduler = Scheduler::start(cores.saturating_sub(1))?;
     let streams = (0..plan.instances.max(1))
-        .map(|_| subject.separator(plan.overlap))
+        .map(|_| {
+            let separator = subject.separator(plan.overlap)?;
+            let mut stream = ScheduledSeparator::new(separator, Arc::clone(&scheduler));
+            let spec = stream.spec();
+            let hop_seconds = spec.hop_frames as f64 / f64::from(spec.rate_hz);
+            let budget = Duration::from_secs_f64(hop_seconds);
+            stream.set_budget(plan.scheduled.then_some(budget));
+            Ok(stream)
+        })
         .collect::<Result<Vec<_>>>()?;
     let spec = streams[0].spec().clone();
     let audio_frames = plan.seconds * f64::from(spec.rate_hz);
@@ -107,6 +122,7 @@ pub fn measure(subject: &Subject, plan: &Plan) -> Result<Measurement> {
         threads: plan.threads,
         mode: if spec.is_causal() { "live" } else { "windows" },
         instances: plan.instances,
+        scheduled: plan.scheduled,
         hops: sorted.len(),
         hop_ms: ms(spec.hop_frames),
         latency_ms: ms(spec.latency_frames()),
@@ -192,7 +208,7 @@ pub fn table(measurements: &[Measurement]) -> Table {
                 row.device.clone(),
                 row.mode.to_owned(),
                 row.threads.to_string(),
-                row.instances.to_string(),
+                format!("{}{}", row.instances, if row.scheduled { " s" } else { "" }),
                 parameters.unwrap_or_else(|| "–".into()),
                 format!("{:.1}", row.hop_ms),
                 format!("{:.1}", row.latency_ms),
@@ -224,7 +240,8 @@ pub fn table(measurements: &[Measurement]) -> Table {
         "peak MiB",
     ];
     table_of(
-        "Time of a hop, and of all streams together over the audio of one (RTF, real-time factor)",
+        "Time of a hop, and of all streams together over the audio of one (RTF, real-time factor); s: \
+         scheduled",
         3,
         &header,
         rows,

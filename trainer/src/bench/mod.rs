@@ -48,6 +48,10 @@ pub struct Args {
     /// Streams at the same time, over one copy of the weights, each number of them.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1")]
     instances: Vec<usize>,
+    /// Serve the streams as the engine does in a host that plays: by deadline, on one thread less
+    /// than there are cores, together where they wait for each other.
+    #[arg(long)]
+    scheduled: bool,
     /// Seconds of audio per stream.
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
@@ -120,6 +124,7 @@ pub fn run(args: Args) -> Result<()> {
                         instances: *instances,
                         seconds: args.seconds,
                         overlap: args.overlap,
+                        scheduled: args.scheduled,
                         threads: *threads,
                     };
                     report.streams.push(measure::measure(&subject, &plan)?);

@@ -15,7 +15,7 @@
 //!   different threads.
 
 /// Number of this interface. The two sides work together only if theirs are equal.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Name of the library's one symbol, an [`Entry`].
 pub const ENTRY_SYMBOL: &str = "bunri_engine_table";
@@ -132,6 +132,9 @@ pub struct ChunkRecord {
     pub output_count: usize,
     /// Samples behind every pointer.
     pub frames: usize,
+    /// How soon the stems must be ready, in seconds: chunks of several streams are then served in
+    /// the order of need, and together. Not a number: separate it by itself, at once.
+    pub budget_seconds: f64,
 }
 
 /// The engine's functions.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
+use std::time::Duration;
 
 use libloading::os::unix::Library as Dylib;
 
@@ -156,7 +157,12 @@ impl Model {
     }
 
     /// All blocks have as many frames as `chunk`; the caller has checked that and the counts.
-    pub(super) fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), String> {
+    pub(super) fn separate(
+        &mut self,
+        chunk: &Planar,
+        stems: &mut [Planar],
+        budget: Option<Duration>,
+    ) -> Result<(), String> {
         debug_assert!(stems.iter().all(|stem| stem.frames() == chunk.frames()));
         let inputs: Vec<*const f32> = chunk.channels().map(<[f32]>::as_ptr).collect();
         let outputs: Vec<*mut f32> = stems
@@ -170,6 +176,7 @@ impl Model {
             outputs: outputs.as_ptr(),
             output_count: outputs.len(),
             frames: chunk.frames(),
+            budget_seconds: budget.map_or(f64::NAN, |budget| budget.as_secs_f64()),
         };
         // SAFETY: the handle is open and `&mut self` is its only user; every pointer leads to
         // `frames` samples that outlive the call, the outputs to distinct ones that are ours.

@@ -1,5 +1,7 @@
 //! A model that runs inside the engine.
 
+use std::time::Duration;
+
 use super::{EngineError, foreign};
 use crate::{ModelSpec, Planar, SeparateError, StemModel};
 
@@ -12,6 +14,7 @@ pub struct EngineModel {
     spec: ModelSpec,
     /// Why the latest reset failed. A model in an unknown state must not sound like a working one.
     reset_failure: Option<String>,
+    budget: Option<Duration>,
 }
 
 impl EngineModel {
@@ -24,6 +27,7 @@ impl EngineModel {
             handle,
             spec,
             reset_failure: None,
+            budget: None,
         })
     }
 }
@@ -39,8 +43,12 @@ impl StemModel for EngineModel {
         }
         self.spec.check_shapes(chunk, stems)?;
         self.handle
-            .separate(chunk, stems)
+            .separate(chunk, stems, self.budget)
             .map_err(SeparateError::Model)
+    }
+
+    fn set_budget(&mut self, budget: Option<Duration>) {
+        self.budget = budget;
     }
 
     fn reset(&mut self) {
