@@ -108,9 +108,10 @@ def v2():
     state = quantizer.get_quantized_state(packed=False)
     del state["meta"]
     inner = io.BytesIO()
-    import zlib
     torch.save(state, inner)
-    torch.save({"compressed": zlib.compress(inner.getvalue())}, FOLDER / "v2-diffq-bare.th")
+    package = load(FOLDER / "v2-diffq.th", weights_only=False)
+    package["state"] = {"compressed": zlib.compress(inner.getvalue())}
+    torch.save(package, FOLDER / "v2-diffq-old.th")
     model = demucs()
     quantizer = UniformQuantizer(model, bits=8, min_size=0.002)
     through_file("v2-qat", model, quantizer, diffq=0, qat=8, q_min_size=0.002)
