@@ -5,7 +5,7 @@
 //! ```
 //!
 //! - [`network`]: what all architectures have in common, and their list.
-//! - [`demucs`]: Demucs v1 and v2.
+//! - [`demucs`]: Demucs v1 and v2. [`conv_tasnet`]: Conv-TasNet.
 //! - [`built_in_model`]: the default checkpoint, inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
 //! - [`device`]: devices by name.
@@ -15,6 +15,7 @@
 mod built_in;
 pub mod checkpoint;
 mod config_error;
+pub mod conv_tasnet;
 pub mod demucs;
 pub mod device;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod shared_weights;
 pub use built_in::built_in_model;
 pub use checkpoint::{Checkpoint, CheckpointError, Provenance, Storage};
 pub use config_error::ConfigError;
+pub use conv_tasnet::ConvTasNetConfig;
 pub use demucs::DemucsConfig;
 pub use device::{DeviceChoice, DeviceError};
 pub use network::{CausalNetwork, Network, NetworkConfig};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::config_error::ConfigError;
+use crate::conv_tasnet::{ConvTasNet, ConvTasNetConfig};
 use crate::demucs::{Demucs, DemucsConfig};
 use crate::parameters::{self, ParameterError, ParameterSpec, Parameters};
 
@@ -76,7 +77,7 @@ pub trait CausalNetwork: Network {
 }
 
 /// Names of all architectures, as [`NetworkConfig`] writes them.
-pub const ARCHITECTURES: &[&str] = &["demucs"];
+pub const ARCHITECTURES: &[&str] = &["demucs", "conv-tasnet"];
 
 /// Any architecture with its hyper-parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,6 +86,9 @@ pub const ARCHITECTURES: &[&str] = &["demucs"];
 pub enum NetworkConfig {
     /// Demucs v1 and v2, see [`crate::demucs`].
     Demucs(DemucsConfig),
+    /// Conv-TasNet, see [`crate::conv_tasnet`].
+    #[serde(rename = "conv-tasnet")]
+    ConvTasNet(ConvTasNetConfig),
 }
 
 impl NetworkConfig {
@@ -95,6 +99,7 @@ impl NetworkConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         match self {
             Self::Demucs(config) => config.validate(),
+            Self::ConvTasNet(config) => config.validate(),
         }
     }
 
@@ -103,6 +108,7 @@ impl NetworkConfig {
     pub fn signature(&self) -> Signature {
         match self {
             Self::Demucs(config) => config.signature(),
+            Self::ConvTasNet(config) => config.signature(),
         }
     }
 
@@ -111,6 +117,7 @@ impl NetworkConfig {
     pub fn parameter_specs(&self) -> Vec<ParameterSpec> {
         match self {
             Self::Demucs(config) => config.parameter_specs(),
+            Self::ConvTasNet(config) => config.parameter_specs(),
         }
     }
 
@@ -126,6 +133,9 @@ impl NetworkConfig {
     ) -> Result<Box<dyn Network>, ParameterError> {
         Ok(match self {
             Self::Demucs(config) => Box::new(Demucs::from_parameters(config, parameters, device)?),
+            Self::ConvTasNet(config) => {
+                Box::new(ConvTasNet::from_parameters(config, parameters, device)?)
+            }
         })
     }
 
@@ -148,6 +158,8 @@ impl NetworkConfig {
     fn rescale(&self) -> f64 {
         match self {
             Self::Demucs(config) => config.rescale,
+            // Drawn at its final scale.
+            Self::ConvTasNet(_) => 0.0,
         }
     }
 }
