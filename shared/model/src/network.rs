@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use crate::bag::{Bag, BagConfig};
 use crate::config_error::ConfigError;
 use crate::demucs::{Demucs, DemucsConfig};
+use crate::demucs_v3::{DemucsV3, DemucsV3Config};
+use crate::hdemucs::{HDemucs, HDemucsConfig};
+use crate::htdemucs::{HTDemucs, HTDemucsConfig};
 use crate::parameters::{self, ParameterError, ParameterSpec, Parameters};
 
 /// The audio that a network takes and makes.
@@ -76,7 +80,7 @@ pub trait CausalNetwork: Network {
 }
 
 /// Names of all architectures, as [`NetworkConfig`] writes them.
-pub const ARCHITECTURES: &[&str] = &["demucs"];
+pub const ARCHITECTURES: &[&str] = &["demucs", "demucs-v3", "hdemucs", "htdemucs", "bag"];
 
 /// Any architecture with its hyper-parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,6 +89,16 @@ pub const ARCHITECTURES: &[&str] = &["demucs"];
 pub enum NetworkConfig {
     /// Demucs v1 and v2, see [`crate::demucs`].
     Demucs(DemucsConfig),
+    /// The time-domain Demucs of the v3 and v4 releases, see [`crate::demucs_v3`].
+    DemucsV3(DemucsV3Config),
+    /// Hybrid Demucs (v3), see [`crate::hdemucs`].
+    #[serde(rename = "hdemucs")]
+    HDemucs(HDemucsConfig),
+    /// HTDemucs (v4), see [`crate::htdemucs`].
+    #[serde(rename = "htdemucs")]
+    HTDemucs(HTDemucsConfig),
+    /// Several of the others, averaged, see [`crate::bag`].
+    Bag(BagConfig),
 }
 
 impl NetworkConfig {
@@ -95,6 +109,10 @@ impl NetworkConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         match self {
             Self::Demucs(config) => config.validate(),
+            Self::DemucsV3(config) => config.validate(),
+            Self::HDemucs(config) => config.validate(),
+            Self::HTDemucs(config) => config.validate(),
+            Self::Bag(config) => config.validate(),
         }
     }
 
@@ -103,6 +121,10 @@ impl NetworkConfig {
     pub fn signature(&self) -> Signature {
         match self {
             Self::Demucs(config) => config.signature(),
+            Self::DemucsV3(config) => config.signature(),
+            Self::HDemucs(config) => config.signature(),
+            Self::HTDemucs(config) => config.signature(),
+            Self::Bag(config) => config.signature(),
         }
     }
 
@@ -111,6 +133,10 @@ impl NetworkConfig {
     pub fn parameter_specs(&self) -> Vec<ParameterSpec> {
         match self {
             Self::Demucs(config) => config.parameter_specs(),
+            Self::DemucsV3(config) => config.parameter_specs(),
+            Self::HDemucs(config) => config.parameter_specs(),
+            Self::HTDemucs(config) => config.parameter_specs(),
+            Self::Bag(config) => config.parameter_specs(),
         }
     }
 
@@ -126,6 +152,16 @@ impl NetworkConfig {
     ) -> Result<Box<dyn Network>, ParameterError> {
         Ok(match self {
             Self::Demucs(config) => Box::new(Demucs::from_parameters(config, parameters, device)?),
+            Self::DemucsV3(config) => {
+                Box::new(DemucsV3::from_parameters(config, parameters, device)?)
+            }
+            Self::HDemucs(config) => {
+                Box::new(HDemucs::from_parameters(config, parameters, device)?)
+            }
+            Self::HTDemucs(config) => {
+                Box::new(HTDemucs::from_parameters(config, parameters, device)?)
+            }
+            Self::Bag(config) => Box::new(Bag::from_parameters(config, parameters, device)?),
         })
     }
 
@@ -135,7 +171,7 @@ impl NetworkConfig {
     /// [`ParameterError::Config`] if the config cannot be built.
     pub fn untrained(self, seed: i64, device: Device) -> Result<Box<dyn Network>, ParameterError> {
         self.validate()?;
-        let parameters = parameters::untrained(&self.parameter_specs(), self.rescale(), seed);
+        let parameters = self.untrained_parameters(seed);
         self.build(parameters, device)
     }
 
@@ -145,15 +181,20 @@ impl NetworkConfig {
         parameters::parameter_count(&self.parameter_specs())
     }
 
-    fn rescale(&self) -> f64 {
-        match self {
+    /// New weights of a valid config.
+    pub(crate) fn untrained_parameters(&self, seed: i64) -> Parameters {
+        let rescale = match self {
             Self::Demucs(config) => config.rescale,
-        }
+            Self::DemucsV3(config) => config.rescale,
+            Self::HDemucs(config) => config.rescale,
+            Self::HTDemucs(config) => config.rescale,
+            Self::Bag(config) => return config.untrained(seed),
+        };
+        parameters::untrained(&self.parameter_specs(), rescale, seed)
     }
 }
 
 /// Cuts the last axis down to `frames` around its centre; an odd frame goes from the end.
-#[must_use]
 pub fn center_trim(x: &Tensor, frames: i64) -> Tensor {
     let surplus = x.size().last().copied().unwrap_or(0) - frames;
     x.narrow(-1, surplus / 2, frames)

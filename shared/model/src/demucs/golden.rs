@@ -30,7 +30,9 @@ const CASES: [&str; 8] = [
 
 fn load_model(file: &str) -> Demucs {
     let network = Checkpoint::load(&path(file), Device::Cpu).unwrap().network;
-    let NetworkConfig::Demucs(config) = network.config();
+    let NetworkConfig::Demucs(config) = network.config() else {
+        panic!("{file} holds another architecture");
+    };
     let parameters = network.parameters().iter();
     let parameters = parameters.map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
     Demucs::from_parameters(config, parameters.collect(), Device::Cpu).unwrap()
