@@ -5,32 +5,46 @@
 //! ```
 //!
 //! - [`network`]: what all architectures have in common, and their list.
-//! - [`demucs`]: Demucs v1 and v2. [`conv_tasnet`]: Conv-TasNet.
+//! - [`demucs`]: Demucs v1 and v2.
+//! - [`demucs_v3`]: the time-domain Demucs of the v3 and v4 releases.
+//! - [`hdemucs`]: Hybrid Demucs (v3).
+//! - [`htdemucs`]: HTDemucs (v4).
+//! - [`conv_tasnet`]: Conv-TasNet.
+//! - [`bag`]: several models, averaged stem by stem.
 //! - [`built_in_model`]: the default checkpoint, inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
 //! - [`device`]: devices by name.
 //! - [`parameters`]: names, shapes and initial values of weights.
 //! - [`separator`]: any network as a [`StemModel`](bunri_stream::StemModel).
 
+pub mod bag;
 mod built_in;
 pub mod checkpoint;
 mod config_error;
 pub mod conv_tasnet;
 pub mod demucs;
+pub mod demucs_v3;
 pub mod device;
 #[cfg(test)]
 mod golden;
+pub mod hdemucs;
+pub mod htdemucs;
+mod hybrid;
 pub mod network;
 pub mod parameters;
 pub mod separator;
 mod shared_weights;
 
+pub use bag::BagConfig;
 pub use built_in::built_in_model;
 pub use checkpoint::{Checkpoint, CheckpointError, Provenance, Storage};
 pub use config_error::ConfigError;
 pub use conv_tasnet::ConvTasNetConfig;
 pub use demucs::DemucsConfig;
+pub use demucs_v3::DemucsV3Config;
 pub use device::{DeviceChoice, DeviceError};
+pub use hdemucs::HDemucsConfig;
+pub use htdemucs::HTDemucsConfig;
 pub use network::{CausalNetwork, Network, NetworkConfig};
 pub use separator::{DEFAULT_OVERLAP, Separator, StreamError};
 pub use shared_weights::SharedWeights;

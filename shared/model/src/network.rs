@@ -3,9 +3,13 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use crate::bag::{Bag, BagConfig};
 use crate::config_error::ConfigError;
 use crate::conv_tasnet::{ConvTasNet, ConvTasNetConfig};
 use crate::demucs::{Demucs, DemucsConfig};
+use crate::demucs_v3::{DemucsV3, DemucsV3Config};
+use crate::hdemucs::{HDemucs, HDemucsConfig};
+use crate::htdemucs::{HTDemucs, HTDemucsConfig};
 use crate::parameters::{self, ParameterError, ParameterSpec, Parameters};
 
 /// The audio that a network takes and makes.
@@ -77,7 +81,14 @@ pub trait CausalNetwork: Network {
 }
 
 /// Names of all architectures, as [`NetworkConfig`] writes them.
-pub const ARCHITECTURES: &[&str] = &["demucs", "conv-tasnet"];
+pub const ARCHITECTURES: &[&str] = &[
+    "demucs",
+    "conv-tasnet",
+    "demucs-v3",
+    "hdemucs",
+    "htdemucs",
+    "bag",
+];
 
 /// Any architecture with its hyper-parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,6 +100,16 @@ pub enum NetworkConfig {
     /// Conv-TasNet, see [`crate::conv_tasnet`].
     #[serde(rename = "conv-tasnet")]
     ConvTasNet(ConvTasNetConfig),
+    /// The time-domain Demucs of the v3 and v4 releases, see [`crate::demucs_v3`].
+    DemucsV3(DemucsV3Config),
+    /// Hybrid Demucs (v3), see [`crate::hdemucs`].
+    #[serde(rename = "hdemucs")]
+    HDemucs(HDemucsConfig),
+    /// HTDemucs (v4), see [`crate::htdemucs`].
+    #[serde(rename = "htdemucs")]
+    HTDemucs(HTDemucsConfig),
+    /// Several of the others, averaged, see [`crate::bag`].
+    Bag(BagConfig),
 }
 
 impl NetworkConfig {
@@ -100,6 +121,10 @@ impl NetworkConfig {
         match self {
             Self::Demucs(config) => config.validate(),
             Self::ConvTasNet(config) => config.validate(),
+            Self::DemucsV3(config) => config.validate(),
+            Self::HDemucs(config) => config.validate(),
+            Self::HTDemucs(config) => config.validate(),
+            Self::Bag(config) => config.validate(),
         }
     }
 
@@ -109,6 +134,10 @@ impl NetworkConfig {
         match self {
             Self::Demucs(config) => config.signature(),
             Self::ConvTasNet(config) => config.signature(),
+            Self::DemucsV3(config) => config.signature(),
+            Self::HDemucs(config) => config.signature(),
+            Self::HTDemucs(config) => config.signature(),
+            Self::Bag(config) => config.signature(),
         }
     }
 
@@ -118,6 +147,10 @@ impl NetworkConfig {
         match self {
             Self::Demucs(config) => config.parameter_specs(),
             Self::ConvTasNet(config) => config.parameter_specs(),
+            Self::DemucsV3(config) => config.parameter_specs(),
+            Self::HDemucs(config) => config.parameter_specs(),
+            Self::HTDemucs(config) => config.parameter_specs(),
+            Self::Bag(config) => config.parameter_specs(),
         }
     }
 
@@ -136,6 +169,16 @@ impl NetworkConfig {
             Self::ConvTasNet(config) => {
                 Box::new(ConvTasNet::from_parameters(config, parameters, device)?)
             }
+            Self::DemucsV3(config) => {
+                Box::new(DemucsV3::from_parameters(config, parameters, device)?)
+            }
+            Self::HDemucs(config) => {
+                Box::new(HDemucs::from_parameters(config, parameters, device)?)
+            }
+            Self::HTDemucs(config) => {
+                Box::new(HTDemucs::from_parameters(config, parameters, device)?)
+            }
+            Self::Bag(config) => Box::new(Bag::from_parameters(config, parameters, device)?),
         })
     }
 
@@ -145,7 +188,7 @@ impl NetworkConfig {
     /// [`ParameterError::Config`] if the config cannot be built.
     pub fn untrained(self, seed: i64, device: Device) -> Result<Box<dyn Network>, ParameterError> {
         self.validate()?;
-        let parameters = parameters::untrained(&self.parameter_specs(), self.rescale(), seed);
+        let parameters = self.untrained_parameters(seed);
         self.build(parameters, device)
     }
 
@@ -155,17 +198,22 @@ impl NetworkConfig {
         parameters::parameter_count(&self.parameter_specs())
     }
 
-    fn rescale(&self) -> f64 {
-        match self {
+    /// New weights of a valid config.
+    pub(crate) fn untrained_parameters(&self, seed: i64) -> Parameters {
+        let rescale = match self {
             Self::Demucs(config) => config.rescale,
             // Drawn at its final scale.
             Self::ConvTasNet(_) => 0.0,
-        }
+            Self::DemucsV3(config) => config.rescale,
+            Self::HDemucs(config) => config.rescale,
+            Self::HTDemucs(config) => config.rescale,
+            Self::Bag(config) => return config.untrained(seed),
+        };
+        parameters::untrained(&self.parameter_specs(), rescale, seed)
     }
 }
 
 /// Cuts the last axis down to `frames` around its centre; an odd frame goes from the end.
-#[must_use]
 pub fn center_trim(x: &Tensor, frames: i64) -> Tensor {
     let surplus = x.size().last().copied().unwrap_or(0) - frames;
     x.narrow(-1, surplus / 2, frames)

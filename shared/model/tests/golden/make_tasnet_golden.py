@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from demucs.tasnet import ConvTasNet
 
-from make_golden import save
+from golden_file import save
 
 FOLDER = Path(__file__).parent
 SMALL = dict(stems=["voice", "rest"], filters=12, filter_frames=8, bottleneck_channels=6,
