@@ -14,6 +14,7 @@
 //! - [`built_in_model`]: the default checkpoint, inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
 //! - [`device`]: devices by name.
+//! - [`import`]: models of the reference packages as networks of this crate.
 //! - [`parameters`]: names, shapes and initial values of weights.
 //! - [`separator`]: any network as a [`StemModel`](bunri_stream::StemModel).
 
@@ -30,6 +31,7 @@ mod golden;
 pub mod hdemucs;
 pub mod htdemucs;
 mod hybrid;
+pub mod import;
 pub mod network;
 pub mod parameters;
 pub mod separator;
