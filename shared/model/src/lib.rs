@@ -9,23 +9,36 @@
 //! - [`demucs`]: Demucs v1 and v2.
 //! - [`live_band_split`]: a causal band-split network, for live playing.
 //! - [`live_demucs`]: a causal Demucs, for live playing.
+//! - [`demucs_v3`]: the time-domain Demucs of the v3 and v4 releases.
+//! - [`hdemucs`]: Hybrid Demucs (v3).
+//! - [`htdemucs`]: HTDemucs (v4).
+//! - [`conv_tasnet`]: Conv-TasNet.
+//! - [`bag`]: several models, averaged stem by stem.
 //! - [`built_in_model`]: the default checkpoint, inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
 //! - [`torch_script`]: the door for networks of others.
 //! - [`device`]: devices by name.
+//! - [`import`]: models of the reference packages as networks of this crate.
 //! - [`parameters`]: names, shapes and initial values of weights.
 //! - [`published`]: sizes of the reference packages, by name.
 //! - [`scheduler`]: many live streams on few threads.
 //! - [`separator`]: any network as a [`StemModel`](bunri_stream::StemModel).
 
+pub mod bag;
 mod built_in;
 mod causal;
 pub mod checkpoint;
 mod config_error;
+pub mod conv_tasnet;
 pub mod demucs;
+pub mod demucs_v3;
 pub mod device;
 #[cfg(test)]
 mod golden;
+pub mod hdemucs;
+pub mod htdemucs;
+mod hybrid;
+pub mod import;
 pub mod live_band_split;
 pub mod live_demucs;
 mod model_file;
@@ -37,11 +50,16 @@ pub mod separator;
 mod shared_weights;
 pub mod torch_script;
 
+pub use bag::BagConfig;
 pub use built_in::built_in_model;
 pub use checkpoint::{Checkpoint, CheckpointError, Provenance, Storage};
 pub use config_error::ConfigError;
+pub use conv_tasnet::ConvTasNetConfig;
 pub use demucs::DemucsConfig;
+pub use demucs_v3::DemucsV3Config;
 pub use device::{DeviceChoice, DeviceError};
+pub use hdemucs::HDemucsConfig;
+pub use htdemucs::HTDemucsConfig;
 pub use live_band_split::LiveBandSplitConfig;
 pub use live_demucs::LiveDemucsConfig;
 pub use model_file::{LoadedModel, ModelFileError};

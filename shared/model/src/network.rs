@@ -3,8 +3,13 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use crate::bag::{Bag, BagConfig};
 use crate::config_error::ConfigError;
+use crate::conv_tasnet::{ConvTasNet, ConvTasNetConfig};
 use crate::demucs::{Demucs, DemucsConfig};
+use crate::demucs_v3::{DemucsV3, DemucsV3Config};
+use crate::hdemucs::{HDemucs, HDemucsConfig};
+use crate::htdemucs::{HTDemucs, HTDemucsConfig};
 use crate::live_band_split::{LiveBandSplit, LiveBandSplitConfig};
 use crate::live_demucs::{LiveDemucs, LiveDemucsConfig};
 use crate::parameters::{self, ParameterError, ParameterSpec, Parameters};
@@ -82,7 +87,16 @@ pub trait CausalNetwork: Network {
 }
 
 /// Names of all architectures, as [`NetworkConfig`] writes them.
-pub const ARCHITECTURES: &[&str] = &["demucs", "live-demucs", "live-band-split"];
+pub const ARCHITECTURES: &[&str] = &[
+    "demucs",
+    "live-demucs",
+    "live-band-split",
+    "conv-tasnet",
+    "demucs-v3",
+    "hdemucs",
+    "htdemucs",
+    "bag",
+];
 
 /// Any architecture with its hyper-parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,6 +109,19 @@ pub enum NetworkConfig {
     LiveDemucs(LiveDemucsConfig),
     /// A causal band-split network, see [`crate::live_band_split`].
     LiveBandSplit(LiveBandSplitConfig),
+    /// Conv-TasNet, see [`crate::conv_tasnet`].
+    #[serde(rename = "conv-tasnet")]
+    ConvTasNet(ConvTasNetConfig),
+    /// The time-domain Demucs of the v3 and v4 releases, see [`crate::demucs_v3`].
+    DemucsV3(DemucsV3Config),
+    /// Hybrid Demucs (v3), see [`crate::hdemucs`].
+    #[serde(rename = "hdemucs")]
+    HDemucs(HDemucsConfig),
+    /// HTDemucs (v4), see [`crate::htdemucs`].
+    #[serde(rename = "htdemucs")]
+    HTDemucs(HTDemucsConfig),
+    /// Several of the others, averaged, see [`crate::bag`].
+    Bag(BagConfig),
 }
 
 impl NetworkConfig {
@@ -107,6 +134,11 @@ impl NetworkConfig {
             Self::Demucs(config) => config.validate(),
             Self::LiveDemucs(config) => config.validate(),
             Self::LiveBandSplit(config) => config.validate(),
+            Self::ConvTasNet(config) => config.validate(),
+            Self::DemucsV3(config) => config.validate(),
+            Self::HDemucs(config) => config.validate(),
+            Self::HTDemucs(config) => config.validate(),
+            Self::Bag(config) => config.validate(),
         }
     }
 
@@ -117,6 +149,11 @@ impl NetworkConfig {
             Self::Demucs(config) => config.signature(),
             Self::LiveDemucs(config) => config.signature(),
             Self::LiveBandSplit(config) => config.signature(),
+            Self::ConvTasNet(config) => config.signature(),
+            Self::DemucsV3(config) => config.signature(),
+            Self::HDemucs(config) => config.signature(),
+            Self::HTDemucs(config) => config.signature(),
+            Self::Bag(config) => config.signature(),
         }
     }
 
@@ -127,6 +164,11 @@ impl NetworkConfig {
             Self::Demucs(config) => config.parameter_specs(),
             Self::LiveDemucs(config) => config.parameter_specs(),
             Self::LiveBandSplit(config) => config.parameter_specs(),
+            Self::ConvTasNet(config) => config.parameter_specs(),
+            Self::DemucsV3(config) => config.parameter_specs(),
+            Self::HDemucs(config) => config.parameter_specs(),
+            Self::HTDemucs(config) => config.parameter_specs(),
+            Self::Bag(config) => config.parameter_specs(),
         }
     }
 
@@ -148,6 +190,19 @@ impl NetworkConfig {
             Self::LiveBandSplit(config) => {
                 Box::new(LiveBandSplit::from_parameters(config, parameters, device)?)
             }
+            Self::ConvTasNet(config) => {
+                Box::new(ConvTasNet::from_parameters(config, parameters, device)?)
+            }
+            Self::DemucsV3(config) => {
+                Box::new(DemucsV3::from_parameters(config, parameters, device)?)
+            }
+            Self::HDemucs(config) => {
+                Box::new(HDemucs::from_parameters(config, parameters, device)?)
+            }
+            Self::HTDemucs(config) => {
+                Box::new(HTDemucs::from_parameters(config, parameters, device)?)
+            }
+            Self::Bag(config) => Box::new(Bag::from_parameters(config, parameters, device)?),
         })
     }
 
@@ -161,7 +216,7 @@ impl NetworkConfig {
         device: Device,
     ) -> Result<Box<dyn Trainable>, ParameterError> {
         self.validate()?;
-        let parameters = parameters::untrained(&self.parameter_specs(), self.rescale(), seed);
+        let parameters = self.untrained_parameters(seed);
         self.build(parameters, device)
     }
 
@@ -171,12 +226,19 @@ impl NetworkConfig {
         parameters::parameter_count(&self.parameter_specs())
     }
 
-    fn rescale(&self) -> f64 {
-        match self {
+    /// New weights of a valid config.
+    pub(crate) fn untrained_parameters(&self, seed: i64) -> Parameters {
+        let rescale = match self {
             Self::Demucs(config) => config.rescale,
             Self::LiveDemucs(config) => config.rescale,
-            Self::LiveBandSplit(_) => 0.0,
-        }
+            // Drawn at their final scale.
+            Self::LiveBandSplit(_) | Self::ConvTasNet(_) => 0.0,
+            Self::DemucsV3(config) => config.rescale,
+            Self::HDemucs(config) => config.rescale,
+            Self::HTDemucs(config) => config.rescale,
+            Self::Bag(config) => return config.untrained(seed),
+        };
+        parameters::untrained(&self.parameter_specs(), rescale, seed)
     }
 }
 

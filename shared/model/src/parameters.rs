@@ -29,6 +29,8 @@ pub enum Init {
     Convolution(f64),
     /// Normal around 0 with this standard deviation.
     Normal(f64),
+    /// Neighbours alike: normal, summed up along the first axis, the n-th sum divided by √n.
+    SmoothNormal(f64),
     /// This value everywhere.
     Constant(f64),
 }
@@ -129,6 +131,13 @@ pub(crate) fn untrained(specs: &[ParameterSpec], rescale: f64, seed: i64) -> Par
             let values = match spec.init {
                 Init::Uniform(bound) | Init::Convolution(bound) => values.uniform(-bound, bound),
                 Init::Normal(deviation) => values.normal_(0.0, deviation),
+                Init::SmoothNormal(deviation) => {
+                    let sums = values.normal_(0.0, deviation).cumsum(0, None::<Kind>);
+                    let terms =
+                        Tensor::arange_start(1, spec.shape[0] + 1, (Kind::Float, Device::Cpu));
+                    let columns = vec![1; spec.shape.len() - 1];
+                    sums / terms.sqrt().view(&[&[-1], &columns[..]].concat()[..])
+                }
                 Init::Constant(value) => values.fill(value),
             };
             parameters.insert(spec.name.clone(), values);

@@ -76,7 +76,7 @@ impl EncoderLayer {
 
 /// Bidirectional LSTM over time and a linear layer back to the width that came in.
 #[derive(Debug)]
-pub(super) struct Blstm {
+pub(crate) struct Blstm {
     weights: Vec<Tensor>,
     linear_weight: Tensor,
     linear_bias: Tensor,
@@ -85,7 +85,7 @@ pub(super) struct Blstm {
 
 impl Blstm {
     /// From the scope of the LSTM and its linear layer.
-    pub(super) fn new(scope: &Scope<'_>, layers: usize) -> Self {
+    pub(crate) fn new(scope: &Scope<'_>, layers: usize) -> Self {
         Self {
             weights: scope.lstm("lstm", layers, true),
             linear_weight: scope.at("linear").tensor("weight"),
@@ -95,7 +95,7 @@ impl Blstm {
     }
 
     /// `[batch, width, positions]` → the same shape.
-    pub(super) fn forward(&self, x: &Tensor) -> Tensor {
+    pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         let x = x.permute([2, 0, 1]); // [positions, batch, width]
         let (_, batch, width) = x.size3().expect("hidden audio has three axes");
         let start = Tensor::zeros([2 * self.layers, batch, width], (x.kind(), x.device()));

@@ -6,9 +6,9 @@
 mod config;
 #[cfg(test)]
 mod golden;
-mod layers;
+pub(crate) mod layers;
 mod parameters;
-mod resample;
+pub(crate) mod resample;
 
 use tch::{Device, Tensor};
 

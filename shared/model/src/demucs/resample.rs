@@ -10,13 +10,13 @@ const ROLLOFF: f64 = 0.945;
 
 /// The filters of both directions, on the model's device.
 #[derive(Debug)]
-pub(super) struct Resampler {
+pub(crate) struct Resampler {
     up: Tensor,   // [2, 1, width]
     down: Tensor, // [1, 1, width]
 }
 
 impl Resampler {
-    pub(super) fn new(device: Device) -> Self {
+    pub(crate) fn new(device: Device) -> Self {
         Self {
             up: kernels(1, 2).to_device(device),
             down: kernels(2, 1).to_device(device),
@@ -24,12 +24,12 @@ impl Resampler {
     }
 
     /// `[batch, channels, frames]` → `[batch, channels, 2 * frames]`.
-    pub(super) fn up(&self, x: &Tensor) -> Tensor {
+    pub(crate) fn up(&self, x: &Tensor) -> Tensor {
         convert(x, &self.up, 1, 2)
     }
 
     /// `[batch, channels, frames]` → `[batch, channels, frames / 2]`.
-    pub(super) fn down(&self, x: &Tensor) -> Tensor {
+    pub(crate) fn down(&self, x: &Tensor) -> Tensor {
         convert(x, &self.down, 2, 1)
     }
 }

@@ -10,12 +10,12 @@ inputs are rounded to half precision first and stored so, exactly; outputs are s
 """
 
 import json
-import struct
 from pathlib import Path
 
 import julius
 import torch
 from demucs.model import Demucs
+from golden_file import save
 
 FOLDER = Path(__file__).parent
 INPUT_FRAMES = 18_100
@@ -87,20 +87,6 @@ def seeded_model(config, seed, mix):
     model = build(config)
     scale_to_unit_power(model, mix)
     return model.half().float()
-
-
-def save(path, tensors, metadata):
-    """A safetensors file, by hand: a dependency less."""
-    kinds = {torch.float32: "F32", torch.float16: "F16"}
-    header, data = {"__metadata__": metadata}, b""
-    for name, tensor in tensors.items():
-        raw = tensor.detach().contiguous().numpy().tobytes()
-        header[name] = dict(dtype=kinds[tensor.dtype], shape=list(tensor.shape),
-                            data_offsets=[len(data), len(data) + len(raw)])
-        data += raw
-    header = json.dumps(header).encode()
-    header += b" " * (-len(header) % 8)
-    path.write_bytes(struct.pack("<Q", len(header)) + header + data)
 
 
 def save_checkpoint(path, model, config):

@@ -1,0 +1,123 @@
+//! A bag of models: several networks for the same stems, averaged stem by stem.
+//!
+//! Reference: `BagOfModels` of PyPI `demucs==4.1.0`, e.g. `htdemucs_ft` (one fine-tuned model per
+//! stem) and `mdx_extra` (four equal ones). There, models are applied one after the other to a whole
+//! track; here to each chunk, which comes to the same, as cross-fading and averaging are linear.
+
+mod config;
+#[cfg(test)]
+mod golden;
+
+use tch::{Device, Tensor};
+
+pub use config::BagConfig;
+
+use crate::network::{Network, NetworkConfig, Signature, Trainable, Window, center_trim};
+use crate::parameters::{ParameterError, Parameters, checked};
+
+/// Several networks that answer as one.
+#[derive(Debug)]
+pub struct Bag {
+    config: BagConfig,
+    parameters: Parameters,
+    models: Vec<Box<dyn Trainable>>,
+    /// Share of each model in each stem; they add up to 1: `[models, stems]`.
+    shares: Vec<Vec<f64>>,
+    device: Device,
+}
+
+impl Bag {
+    /// A bag from its tensors, named `models.{index}.{name in the model}`; they are moved to
+    /// `device`.
+    ///
+    /// # Errors
+    /// [`ParameterError`] if the config is impossible, or names or shapes are not those that it
+    /// asks for.
+    pub fn from_parameters(
+        config: BagConfig,
+        parameters: Parameters,
+        device: Device,
+    ) -> Result<Self, ParameterError> {
+        config.validate()?;
+        let parameters = checked(config.parameter_specs(), parameters, device)?;
+        let mut models = Vec::with_capacity(config.models.len());
+        for (index, model) in config.models.iter().enumerate() {
+            let prefix = config::prefix(index);
+            let part = parameters.iter().filter_map(|(name, tensor)| {
+                let name = name.strip_prefix(&prefix)?;
+                Some((name.to_owned(), tensor.shallow_clone()))
+            });
+            models.push(model.clone().build(part.collect(), device)?);
+        }
+        Ok(Self {
+            shares: config.shares(),
+            config,
+            parameters,
+            models,
+            device,
+        })
+    }
+
+    /// The networks in it.
+    #[must_use]
+    pub fn models(&self) -> &[Box<dyn Trainable>] {
+        &self.models
+    }
+}
+
+impl Trainable for Bag {
+    fn config(&self) -> NetworkConfig {
+        NetworkConfig::Bag(self.config.clone())
+    }
+
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+}
+
+impl Network for Bag {
+    fn signature(&self) -> Signature {
+        self.config.signature()
+    }
+
+    fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The shortest of its models' windows: none is shown more than it was trained on.
+    fn window(&self) -> Window {
+        let windows = || self.models.iter().map(|model| model.window());
+        let least = |frames: fn(Window) -> usize| windows().map(frames).min().unwrap_or(0);
+        Window {
+            chunk_frames: least(|window| window.chunk_frames),
+            output_frames: least(|window| window.output_frames),
+        }
+    }
+
+    /// The weighted mean of what the models make of the input, as long as the shortest of it.
+    /// Models without a share are not asked.
+    fn forward(&self, mix: &Tensor) -> Tensor {
+        let channels = mix.size()[1];
+        let outputs: Vec<(Tensor, &Vec<f64>)> = self
+            .models
+            .iter()
+            .zip(&self.shares)
+            .filter(|(_, shares)| shares.iter().any(|&share| share > 0.0))
+            .map(|(model, shares)| (model.forward(mix), shares))
+            .collect(); // each [batch, stems, channels, its frames]
+        let frames = outputs.iter().map(|(output, _)| output.size()[3]).min();
+        let frames = frames.expect("every stem has a model");
+        let stems = (0..self.config.stem_count()).map(|stem| {
+            let weighted = outputs.iter().filter(|(_, shares)| shares[stem] > 0.0);
+            weighted
+                .map(|(output, shares)| {
+                    center_trim(&output.select(1, stem as i64), frames) * shares[stem]
+                })
+                .reduce(|sum, next| sum + next)
+                .expect("every stem has a model")
+        });
+        let stems: Vec<Tensor> = stems.collect(); // each [batch, channels, frames]
+        debug_assert!(stems.iter().all(|stem| stem.size()[1] == channels));
+        Tensor::stack(&stems, 1)
+    }
+}
