@@ -1,16 +1,26 @@
-//! Published sizes, and our own default ones, by name, for benches and for whoever starts a training from one.
+//! Published sizes, and our own default ones, by name: for benches, and for whoever starts a
+//! training from one.
 
+use crate::conv_tasnet::ConvTasNetConfig;
 use crate::demucs::DemucsConfig;
+use crate::demucs_v3::DemucsV3Config;
+use crate::hdemucs::HDemucsConfig;
+use crate::htdemucs::HTDemucsConfig;
 use crate::live_band_split::LiveBandSplitConfig;
 use crate::live_demucs::LiveDemucsConfig;
 use crate::network::NetworkConfig;
 
 /// The names that [`config`] knows.
 pub const NAMES: &[&str] = &[
+    "conv-tasnet",
     "demucs-v1-64",
     "demucs-v1-100",
     "demucs-v2-48",
     "demucs-v2-64",
+    "demucs-v3",
+    "hdemucs",
+    "htdemucs",
+    "htdemucs-6s",
     "live-band-split",
     "live-demucs",
 ];
@@ -19,10 +29,15 @@ pub const NAMES: &[&str] = &[
 #[must_use]
 pub fn config(name: &str) -> Option<NetworkConfig> {
     Some(match name {
+        "conv-tasnet" => NetworkConfig::ConvTasNet(ConvTasNetConfig::default()),
         "demucs-v1-64" => NetworkConfig::Demucs(DemucsConfig::v1(64)),
         "demucs-v1-100" => NetworkConfig::Demucs(DemucsConfig::v1(100)),
         "demucs-v2-48" => NetworkConfig::Demucs(DemucsConfig::v2(48)),
         "demucs-v2-64" => NetworkConfig::Demucs(DemucsConfig::v2(64)),
+        "demucs-v3" => NetworkConfig::DemucsV3(DemucsV3Config::default()),
+        "hdemucs" => NetworkConfig::HDemucs(HDemucsConfig::default()),
+        "htdemucs" => NetworkConfig::HTDemucs(HTDemucsConfig::four_stems()),
+        "htdemucs-6s" => NetworkConfig::HTDemucs(HTDemucsConfig::six_stems()),
         "live-band-split" => NetworkConfig::LiveBandSplit(LiveBandSplitConfig::default()),
         "live-demucs" => NetworkConfig::LiveDemucs(LiveDemucsConfig::default()),
         _ => return None,

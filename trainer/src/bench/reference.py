@@ -11,6 +11,7 @@ import json
 import struct
 import sys
 import time
+from fractions import Fraction
 
 import numpy
 import torch
@@ -46,34 +47,39 @@ def demucs(config):
 def conv_tasnet(config):
     from demucs.tasnet import ConvTasNet  # demucs==2.0.3
 
-    return ConvTasNet(**renamed(config, stems="sources", sample_rate="samplerate",
-                                segment_frames="segment_length"))
+    return ConvTasNet(**renamed(
+        config, stems="sources", sample_rate="samplerate", segment_frames="segment_length",
+        filters="N", filter_frames="L", bottleneck_channels="B", hidden_channels="H",
+        kernel_size="P", blocks="X", repeats="R", norm="norm_type", mask="mask_nonlinear"))
 
 
-def with_seconds(config):
+def of_demucs_4(config):
+    """The arguments of demucs==4.1.0's own classes."""
     config = renamed(config, stems="sources", sample_rate="samplerate", segment_frames="segment")
-    config["segment"] = config["segment"] / config["samplerate"]
+    config["segment"] = Fraction(config["segment"], config["samplerate"])
     return config
 
 
-def htdemucs(config):
-    from fractions import Fraction
+def demucs_v3(config):
+    from demucs.demucs import Demucs
 
-    from demucs.htdemucs import HTDemucs  # demucs==4.1.0
-
-    config = renamed(config, stems="sources", sample_rate="samplerate", segment_frames="segment")
-    config["segment"] = Fraction(config["segment"], config["samplerate"])
-    return HTDemucs(**config)
+    return Demucs(**of_demucs_4(config))
 
 
 def hdemucs(config):
-    from demucs.hdemucs import HDemucs  # demucs==4.1.0
+    from demucs.hdemucs import HDemucs
 
-    return HDemucs(**with_seconds(config))
+    return HDemucs(**of_demucs_4(config))
 
 
-REFERENCES = {"demucs": demucs, "conv-tas-net": conv_tasnet, "ht-demucs": htdemucs,
-              "h-demucs": hdemucs}
+def htdemucs(config):
+    from demucs.htdemucs import HTDemucs
+
+    return HTDemucs(**of_demucs_4(config))
+
+
+REFERENCES = {"demucs": demucs, "conv-tasnet": conv_tasnet, "demucs-v3": demucs_v3,
+              "hdemucs": hdemucs, "htdemucs": htdemucs}
 
 
 def main():
