@@ -8,7 +8,7 @@ use bunri_model::{
     LiveBandSplitConfig, LiveDemucsConfig, Network, NetworkConfig, Separator, SharedWeights,
 };
 use bunri_stream::conformance::assert_stem_model;
-use bunri_stream::{Planar, StreamingSeparator};
+use bunri_stream::{Planar, StemModel, StreamingSeparator};
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
 
@@ -139,13 +139,13 @@ fn any_config() -> impl Strategy<Value = NetworkConfig> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     /// Guards everything that is carried: a window one position off, a tail added twice, a skip or
     /// a level of another moment. Steps take one hop, or several at once, in any order.
     #[test]
     fn steps_equal_the_whole_clip(
-        config in any_config(), hops in 0..30usize, more in 0..40i64,
+        config in any_config(), hops in 0..16usize, more in 0..40i64,
         groups in prop::collection::vec(1..5usize, 1..8)
     ) {
         config.validate().unwrap();
@@ -183,8 +183,8 @@ proptest! {
     /// host go in, the flush brings the rest, and all of it is the clip.
     #[test]
     fn a_flushed_stream_is_the_whole_clip(
-        config in any_config(), frames in 1..800i64,
-        sizes in prop::collection::vec(1..300usize, 1..6)
+        config in any_config(), frames in 1..250i64,
+        sizes in prop::collection::vec(1..120usize, 1..6)
     ) {
         let network = untrained(&config);
         let mix = music(1, network.signature().channels as i64, frames, 8);
@@ -213,7 +213,7 @@ proptest! {
     /// Guards the promise of the lookahead: a frame has no influence on estimates that are final
     /// before it is heard, and has one soon after.
     #[test]
-    fn the_future_beyond_the_lookahead_is_not_heard(config in any_config(), at in 0..600i64) {
+    fn the_future_beyond_the_lookahead_is_not_heard(config in any_config(), at in 0..300i64) {
         let network = untrained(&config);
         let causal = network.causal().unwrap();
         let (hop, lookahead) = (causal.hop_frames() as i64, causal.lookahead_frames() as i64);
@@ -284,6 +284,32 @@ fn causal_networks_keep_the_stem_model_contract() {
     for config in small_networks() {
         let weights = Arc::new(SharedWeights::new(untrained(&config)));
         assert_stem_model(&mut Separator::new(weights, 0.75).unwrap());
+    }
+}
+
+/// Guards a stream against one broken sample from another plugin, which would stay in its state
+/// for good.
+#[test]
+fn one_broken_hop_is_not_heard_for_ever() {
+    for config in small_networks() {
+        let weights = Arc::new(SharedWeights::new(untrained(&config)));
+        let mut stream = Separator::new(weights, 0.75).unwrap();
+        let spec = stream.spec().clone();
+        let clip = planar(&music(1, 2, 6 * spec.hop_frames as i64, 11).squeeze_dim(0));
+        let hop = |index: usize| clip.slice(index * spec.hop_frames, spec.hop_frames);
+        let mut stems = vec![Planar::zeros(spec.channels, spec.hop_frames); spec.stems.len()];
+        let mut expected = stems.clone();
+        stream.separate(&hop(0), &mut expected).unwrap();
+        for broken in [f32::NAN, f32::INFINITY, 1e30] {
+            stream.separate(&hop(1), &mut stems).unwrap();
+            let mut bad = hop(2);
+            bad.channels_mut()
+                .flatten()
+                .for_each(|sample| *sample = broken);
+            stream.separate(&bad, &mut stems).unwrap_err();
+            stream.separate(&hop(0), &mut stems).unwrap();
+            assert_eq!(stems, expected, "{config:?} after {broken}");
+        }
     }
 }
 

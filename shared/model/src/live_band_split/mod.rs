@@ -95,7 +95,7 @@ impl LiveBandSplit {
         let stems = (masks * heard).flatten(3, 4).transpose(2, 3); // [batch, spectra, stems * channels, bins]
         let mut x = self.stft.synthesise(carry, &stems).transpose(1, 2); // [batch, stems * channels, frames]
         if let Some(level) = &level {
-            x = x * carry.delayed(level, 2);
+            x = carry.delayed(level, 2) * x;
         }
         x.reshape([batch, -1, channels, frames])
     }

@@ -81,6 +81,15 @@ impl StemModel for CausalStream {
             Ok(float_values(&network.step(state, &hop))) // [1, stems, channels, hop]
         })
         .map_err(|error| SeparateError::Model(error.to_string()))?;
+        // One such sample in the input, and all that follows would be heard through it.
+        if !separated.iter().all(|sample| sample.is_finite()) {
+            self.reset();
+            return Err(SeparateError::Model(
+                "its output was not finite, as its input was not, or too loud by far: it goes on \
+                 as if the music began here"
+                    .into(),
+            ));
+        }
         let channels = stems.iter_mut().flat_map(Planar::channels_mut);
         for (channel, samples) in channels.zip(separated.chunks_exact(self.spec.hop_frames)) {
             channel.copy_from_slice(samples);
