@@ -209,7 +209,7 @@ mod tests {
                 }
                 if name.starts_with("mask") && name.ends_with("bias") && !name.contains("norm") {
                     // Real parts are every other value.
-                    let _ = tensor.slice(0, 0, None, 2).fill_(1.0);
+                    let _ = tensor.slice(2, 0, None, 2).fill_(1.0);
                 }
             }
             let network = LiveBandSplit::from_parameters(config, parameters, Device::Cpu).unwrap();
