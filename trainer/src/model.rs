@@ -65,17 +65,12 @@ impl Model {
             let bytes = std::fs::read(source).with_context(|| format!("model {name}"))?;
             (sha256_of(&bytes), bytes.len(), model)
         };
-        let LoadedModel {
-            network,
-            parameters,
-            provenance,
-            licence,
-            warning,
-        } = model;
-        if let Some(warning) = warning {
+        if let Some(warning) = model.warning {
             eprintln!("warning: {name}: {warning}");
         }
-        let weights = Arc::new(SharedWeights::new(network));
+        let parameters = model.parameters;
+        let (provenance, licence) = (model.provenance.clone(), model.licence.clone());
+        let weights: Arc<SharedWeights> = Arc::new(model.into());
         let spec = Separator::new(Arc::clone(&weights), overlap)?
             .spec()
             .clone();
@@ -114,6 +109,12 @@ impl Model {
             Arc::clone(&self.weights),
             self.card.overlap,
         )?)
+    }
+
+    /// What became of the device, if it failed; a sentence for the user.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.weights.notice()
     }
 
     /// One line: which model, where it runs, how it sees time.

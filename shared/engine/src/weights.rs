@@ -50,7 +50,7 @@ pub(crate) fn on_device(path: Option<&Path>, device: Device) -> Result<Arc<Share
         None => built_in(device)?,
         Some(path) => LoadedModel::load(path, device).map_err(|error| in_file(path, &error))?,
     };
-    let weights = Arc::new(SharedWeights::new(model.network));
+    let weights = Arc::new(SharedWeights::from(model));
     loaded.insert(key, Arc::downgrade(&weights));
     Ok(weights)
 }

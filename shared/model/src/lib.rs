@@ -45,6 +45,7 @@ mod model_file;
 pub mod network;
 pub mod parameters;
 pub mod published;
+mod run;
 pub mod scheduler;
 pub mod separator;
 mod shared_weights;

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, Provenance};
-use crate::network::{Network, Trainable};
+use crate::network::{Network, NetworkConfig, Trainable};
+use crate::parameters::Parameters;
+use crate::run::guarded;
 use crate::torch_script::{TorchScript, TorchScriptError};
 
 /// A network ready to be streamed, with what its file says about it.
@@ -21,6 +23,32 @@ pub struct LoadedModel {
     pub licence: String,
     /// What the user should know before trusting it.
     pub warning: Option<&'static str>,
+    /// How to build the network again, where its weights are known.
+    pub(crate) recipe: Option<Recipe>,
+}
+
+/// Enough to build a network again on another device; the tensors are the network's own.
+#[derive(Debug)]
+pub(crate) struct Recipe {
+    config: NetworkConfig,
+    parameters: Parameters,
+}
+
+impl Recipe {
+    /// The same network on `device`.
+    ///
+    /// # Errors
+    /// Weights that can no longer be read, e.g. those of a lost device.
+    pub(crate) fn build(&self, device: Device) -> Result<Box<dyn Network>, String> {
+        let copies = guarded(|| {
+            let copy = |(name, tensor): (&String, &Tensor)| {
+                Ok((name.clone(), tensor.f_to_device(device)?))
+            };
+            self.parameters.iter().map(copy).collect()
+        })?;
+        let network = self.config.clone().build(copies, device);
+        Ok(without_gradients(network.map_err(|e| e.to_string())?))
+    }
 }
 
 /// What is said whenever a TorchScript model is loaded.
@@ -63,9 +91,16 @@ impl From<Checkpoint> for LoadedModel {
             provenance,
             licence,
         } = checkpoint;
-        let tensors = network.parameters().values();
+        let own = network.parameters().iter();
+        let recipe = Recipe {
+            config: network.config(),
+            parameters: own
+                .map(|(name, tensor)| (name.clone(), tensor.shallow_clone()))
+                .collect(),
+        };
         Self {
-            parameters: Some(tensors.map(tch::Tensor::numel).sum()),
+            parameters: Some(recipe.parameters.values().map(Tensor::numel).sum()),
+            recipe: Some(recipe),
             network: without_gradients(network),
             provenance,
             licence,
@@ -93,6 +128,7 @@ impl From<TorchScript> for LoadedModel {
             licence: description.licence.clone(),
             network: Box::new(model),
             warning: Some(TORCH_SCRIPT_WARNING),
+            recipe: None,
         }
     }
 }

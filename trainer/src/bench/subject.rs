@@ -57,7 +57,7 @@ impl Subject {
             name,
             device: device_name(device),
             parameters: model.parameters,
-            weights: Arc::new(SharedWeights::new(model.network)),
+            weights: Arc::new(model.into()),
             checkpoint,
         })
     }

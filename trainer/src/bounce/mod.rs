@@ -76,10 +76,15 @@ pub fn run(args: Args) -> Result<Outcome> {
         interrupt: &interrupt,
         inputs: &args.files,
     };
-    if args.files.is_empty() {
-        return run_demo(&job, &args.output);
+    let outcome = if args.files.is_empty() {
+        run_demo(&job, &args.output)
+    } else {
+        Ok(separate_all(&job, &args.files, &args.output))
+    };
+    if let Some(notice) = model.notice() {
+        eprintln!("warning: {notice}");
     }
-    Ok(separate_all(&job, &args.files, &args.output))
+    outcome
 }
 
 fn run_demo(job: &Job<'_>, output: &Path) -> Result<Outcome> {

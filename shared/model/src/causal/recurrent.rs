@@ -76,12 +76,12 @@ impl Lstm {
                 .into_iter()
                 .map(|input| {
                     let gates = input.addmm(&h, &hidden_weight);
-                    let passes = gates.narrow(1, 0, 2 * width).sigmoid(); // input, forget
+                    let passes = gates.sigmoid();
+                    let pass = |gate: i64| passes.narrow(1, gate * width, width);
                     let candidate = gates.narrow(1, 2 * width, width).tanh();
-                    let opens = gates.narrow(1, 3 * width, width).sigmoid();
-                    let kept = passes.narrow(1, width, width) * &c;
-                    c = kept.addcmul(&passes.narrow(1, 0, width), &candidate);
-                    h = opens * c.tanh();
+                    // Input, forget, (candidate,) output: torch's order.
+                    c = (pass(1) * &c).addcmul(&pass(0), &candidate);
+                    h = pass(3) * c.tanh();
                     h.shallow_clone()
                 })
                 .collect();

@@ -79,23 +79,23 @@ impl LiveBandSplit {
             None => self.stft.analyse(carry, mix),
         };
         let values = spectra.view_as_real().contiguous(); // [batch, spectra, bins, channels, 2]
-        let mut x = self.split.forward(&values.flatten(2, 4));
+        let (bins, moments) = (values.size()[2], values.size()[1]);
+        let bands = self.split.forward(&values.reshape([batch * moments, -1]));
+        let mut x = bands.unflatten(0, [batch, moments]); // [batch, spectra, bands, features]
         for block in &self.blocks {
-            x = block.run(carry, &x); // [batch, spectra, bands, features]
+            x = block.run(carry, &x);
         }
         let stems = self.config.stems.len() as i64;
-        let moments = frames / self.config.hop_frames as i64;
         let masks = self
             .masks
-            .forward(&x)
-            .reshape([batch, moments, -1, stems * channels, 2])
-            .view_as_complex() // [batch, spectra, bins, stems * channels]
-            .reshape([batch, moments, -1, stems, channels]);
+            .forward(&x.flatten(0, 1)) // [batch * spectra, bins * channels * 2 * stems]
+            .reshape([batch, moments, bins, stems, channels, 2])
+            .view_as_complex(); // [batch, spectra, bins, stems, channels]
         let heard = carry.delayed(&values, 1).view_as_complex().unsqueeze(3); // [.., bins, 1, channels]
         let stems = (masks * heard).flatten(3, 4).transpose(2, 3); // [batch, spectra, stems * channels, bins]
         let mut x = self.stft.synthesise(carry, &stems).transpose(1, 2); // [batch, stems * channels, frames]
         if let Some(level) = &level {
-            x = x * carry.delayed(level, 2);
+            x = carry.delayed(level, 2) * x;
         }
         x.reshape([batch, -1, channels, frames])
     }
@@ -215,7 +215,7 @@ mod tests {
                 }
                 if name.starts_with("mask") && name.ends_with("bias") && !name.contains("norm") {
                     // Real parts are every other value.
-                    let _ = tensor.slice(0, 0, None, 2).fill_(1.0);
+                    let _ = tensor.slice(2, 0, None, 2).fill_(1.0);
                 }
             }
             let network = LiveBandSplit::from_parameters(config, parameters, Device::Cpu).unwrap();

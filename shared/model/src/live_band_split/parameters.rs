@@ -1,18 +1,24 @@
 //! Names and shapes of the band-split network's weights.
 
 use super::LiveBandSplitConfig;
+use super::bands::groups;
 use crate::parameters::{Init, LstmShape, ParameterSpec, SpecList};
 
 /// Every weight of a config, in the order of the code tree.
 pub(super) fn specs(config: &LiveBandSplitConfig) -> Vec<ParameterSpec> {
     let mut list = SpecList::default();
     let (features, hidden) = (config.features, config.hidden);
-    // Real and imaginary parts of every bin and channel.
-    let values = |bins: usize| bins * config.audio_channels * 2;
-    for (band, &bins) in config.band_bins.iter().enumerate() {
-        list.linear(&format!("split.{band}"), features, values(bins));
+    for (index, group) in groups(config).into_iter().enumerate() {
+        let (name, inputs) = (format!("split.{index}"), group.values);
+        let init = Init::Uniform(1.0 / (inputs as f64).sqrt());
+        list.push(
+            format!("{name}.weight"),
+            &[group.bands, inputs, features],
+            init,
+        );
+        list.push(format!("{name}.bias"), &[group.bands, 1, features], init);
     }
-    let level_shape = [config.band_bins.len(), features];
+    let level_shape = [config.band_bins.len(), 1, features];
     list.push("split.level", &level_shape, Init::Normal(0.1));
     for block in 0..config.blocks {
         for (axis, is_bidirectional) in [("time", false), ("bands", true)] {
@@ -30,9 +36,16 @@ pub(super) fn specs(config: &LiveBandSplitConfig) -> Vec<ParameterSpec> {
         }
     }
     norm(&mut list, "mask.norm", features);
-    for (band, &bins) in config.band_bins.iter().enumerate() {
-        let outputs = values(bins) * config.stems.len();
-        list.linear(&format!("mask.{band}"), outputs, features);
+    for (index, group) in groups(config).into_iter().enumerate() {
+        let (name, outputs) = (format!("mask.{index}"), group.values * config.stems.len());
+        // A tenth of torch's default: masks of nothing are nearer to the truth than random ones.
+        let init = Init::Uniform(0.1 / (features as f64).sqrt());
+        list.push(
+            format!("{name}.weight"),
+            &[group.bands, features, outputs],
+            init,
+        );
+        list.push(format!("{name}.bias"), &[group.bands, 1, outputs], init);
     }
     list.into_specs()
 }

@@ -100,10 +100,12 @@ impl DecoderLayer {
         let (batch, positions, _) = x.size3().expect("hidden audio has three axes");
         let strides = (kernel + stride - 1) / stride;
         let hidden = self.rewrite.forward(x).glu(2);
-        let reached = hidden
+        let mut reached = hidden
             .linear(&self.strided.weight, None::<Tensor>)
-            .reshape([batch, positions, kernel, -1]) // [batch, positions, kernel, outputs]
-            .constant_pad_nd([0, 0, 0, strides * stride - kernel]);
+            .reshape([batch, positions, kernel, -1]); // [batch, positions, kernel, outputs]
+        if kernel < strides * stride {
+            reached = reached.constant_pad_nd([0, 0, 0, strides * stride - kernel]);
+        }
         let part = |index| reached.narrow(2, index * stride, stride); // [batch, positions, stride, outputs]
         let own = part(0) + &self.strided.bias;
         let mut sum = (1..strides)

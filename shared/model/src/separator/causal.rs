@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::tensor_of;
 use crate::checkpoint::float_values;
-use crate::network::CausalNetwork;
+use crate::network::{CausalNetwork, Network};
 use crate::shared_weights::SharedWeights;
 
 /// Carries what the network has heard.
@@ -27,7 +27,7 @@ impl CausalStream {
     /// # Panics
     /// If the network is not causal.
     pub(super) fn new(weights: Arc<SharedWeights>) -> Result<Self, SpecError> {
-        let network = causal(&weights);
+        let network = causal(weights.network());
         let signature = network.signature();
         let spec = ModelSpec {
             rate_hz: signature.rate_hz,
@@ -55,14 +55,20 @@ impl CausalStream {
     }
 }
 
+/// Whether a network can hear this. What is not finite, or beyond +120 dBFS, would stay in its state
+/// and be heard in all that follows: such a hop counts as silence.
+fn is_sound(chunk: &Planar) -> bool {
+    let mut samples = chunk.channels().flatten();
+    samples.all(|sample| sample.abs() <= 1e6)
+}
+
 /// The same tensors again.
 fn copies(state: &[Tensor]) -> Vec<Tensor> {
     state.iter().map(Tensor::shallow_clone).collect()
 }
 
-fn causal(weights: &SharedWeights) -> &dyn CausalNetwork {
-    weights
-        .network()
+fn causal(network: &dyn Network) -> &dyn CausalNetwork {
+    network
         .causal()
         .expect("only causal networks are streamed hop by hop")
 }
@@ -91,26 +97,43 @@ pub(super) fn step_together(
             Tensor::cat(&parts, 0)
         })
         .collect();
-    let samples = step(causal(&weights), &mut state, chunks)?;
+    let samples = step(&weights, &mut state, chunks)?;
     for (index, stream) in streams.iter_mut().enumerate() {
         let own = |part: &Tensor| part.narrow(0, index as i64, 1).copy();
         stream.state = state.iter().map(own).collect();
     }
-    fill(stems.into_iter(), &samples, causal(&weights).hop_frames());
+    fill(
+        stems.into_iter(),
+        &samples,
+        causal(weights.network()).hop_frames(),
+    );
     Ok(())
 }
 
-/// The samples of `[batch, stems, channels, hop]`.
+/// Takes `state` one hop further; gives the samples of `[batch, stems, channels, hop]`.
+///
+/// A state that lies on another device than the network (which has fallen back to the CPU) begins
+/// anew.
 fn step(
-    network: &dyn CausalNetwork,
+    weights: &SharedWeights,
     state: &mut Vec<Tensor>,
     chunks: &[&Planar],
 ) -> Result<Vec<f32>, SeparateError> {
-    tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
-        let hops = tensor_of(chunks.iter().copied())?.f_to_device(network.device())?;
+    let silence = chunks
+        .first()
+        .map(|chunk| Planar::zeros(chunk.channel_count(), chunk.frames()));
+    let heard = chunks.iter().zip(silence.iter().cycle());
+    let heard = heard.map(|(chunk, silence)| if is_sound(chunk) { *chunk } else { silence });
+    let hops = tensor_of(heard).map_err(|error| SeparateError::Model(error.to_string()))?;
+    weights.run(|network| {
+        let network = causal(network);
+        let device = network.device();
+        if state.iter().any(|part| part.device() != device) {
+            *state = network.start(chunks.len() as i64);
+        }
+        let hops = hops.f_to_device(device)?;
         Ok(float_values(&network.step(state, &hops)))
     })
-    .map_err(|error| SeparateError::Model(error.to_string()))
 }
 
 fn fill<'a>(stems: impl Iterator<Item = &'a mut [Planar]>, samples: &[f32], hop_frames: usize) {
@@ -127,8 +150,7 @@ impl StemModel for CausalStream {
 
     fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError> {
         self.spec.check_shapes(chunk, stems)?;
-        let network = causal(&self.weights);
-        let samples = step(network, &mut self.state, &[chunk])?;
+        let samples = step(&self.weights, &mut self.state, &[chunk])?;
         fill(std::iter::once(stems), &samples, self.spec.hop_frames);
         Ok(())
     }

@@ -7,6 +7,7 @@ use bunri_stream::{ChunkPlan, ModelSpec, Planar, SeparateError, StemModel};
 use super::{StreamError, tensor_of};
 use crate::checkpoint::float_values;
 use crate::network::{Network, Window, center_trim};
+use crate::run;
 use crate::shared_weights::SharedWeights;
 
 /// Sees one chunk at a time and carries nothing from one to the next.
@@ -35,15 +36,8 @@ impl WindowedStream {
         chunks: &[&Planar],
         stems: impl Iterator<Item = &'a mut [Planar]>,
     ) -> Result<(), SeparateError> {
-        let network = self.weights.network();
         let frames = self.spec.chunk_frames;
-        let separated = tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
-            let mix = tensor_of(chunks.iter().copied())?.f_to_device(network.device())?;
-            let output = network.forward(&mix); // [chunks, stems, channels, output]
-            let kept = output.size()[3].min(frames as i64);
-            Ok(float_values(&center_trim(&output, kept)))
-        })
-        .map_err(|error| SeparateError::Model(error.to_string()))?;
+        let separated = self.separate_samples(chunks)?;
         let kept = separated.len() / (chunks.len() * self.spec.stems.len() * self.spec.channels);
         let start = (frames - kept) / 2;
         let channels = stems.flatten().flat_map(Planar::channels_mut);
@@ -52,6 +46,34 @@ impl WindowedStream {
             channel[start..start + kept].copy_from_slice(samples);
         }
         Ok(())
+    }
+}
+
+impl WindowedStream {
+    /// The samples of `[chunks, stems, channels, output]`. Where a batch is too much for the
+    /// device's memory, its halves are tried one after the other.
+    fn separate_samples(&self, chunks: &[&Planar]) -> Result<Vec<f32>, SeparateError> {
+        let mix = tensor_of(chunks.iter().copied())
+            .map_err(|error| SeparateError::Model(error.to_string()))?;
+        let frames = self.spec.chunk_frames as i64;
+        let together = |network: &dyn Network| {
+            let output = network.forward(&mix.f_to_device(network.device())?);
+            let kept = output.size()[3].min(frames);
+            Ok(float_values(&center_trim(&output, kept)))
+        };
+        if chunks.len() == 1 {
+            return self.weights.run(together);
+        }
+        match run::guarded(|| together(self.weights.network())) {
+            Ok(samples) => Ok(samples),
+            Err(reason) if run::is_out_of_memory(&reason) => {
+                let (first, second) = chunks.split_at(chunks.len() / 2);
+                let mut samples = self.separate_samples(first)?;
+                samples.extend(self.separate_samples(second)?);
+                Ok(samples)
+            }
+            Err(reason) => Err(SeparateError::Model(reason)),
+        }
     }
 }
 
