@@ -67,27 +67,27 @@ impl TokenNorm {
             Self::Layer { weight, bias } => {
                 x.layer_norm(weight.size(), Some(weight), Some(bias), EPSILON, true)
             }
-            Self::Group(norm) => norm.forward(&x.transpose(1, 2)).transpose(1, 2),
+            Self::Group(norm) => norm.forward_tokens(x),
         }
     }
 }
 
-/// Weight and bias of a linear layer.
+/// Weight and bias of a linear layer, or of a 1x1 convolution as one.
 #[derive(Debug)]
-struct Linear {
+pub(super) struct Linear {
     weight: Tensor,
     bias: Tensor,
 }
 
 impl Linear {
-    fn new(scope: &Scope<'_>) -> Self {
+    pub(super) fn new(scope: &Scope<'_>) -> Self {
         Self {
-            weight: scope.tensor("weight"),
+            weight: scope.tensor("weight").flatten(1, -1),
             bias: scope.tensor("bias"),
         }
     }
 
-    fn forward(&self, x: &Tensor) -> Tensor {
+    pub(super) fn forward(&self, x: &Tensor) -> Tensor {
         x.linear(&self.weight, Some(&self.bias))
     }
 }

@@ -3,9 +3,8 @@
 use tch::{Kind, Tensor};
 
 use super::config::{HTDemucsConfig, PositionEmbedding};
-use super::layer::{Attends, Layer, TokenNorm};
+use super::layer::{Attends, Layer, Linear, TokenNorm};
 use super::position::{sines, sines_2d};
-use crate::hybrid::convolution::Convolution;
 use crate::hybrid::unet::Branches;
 use crate::parameters::{Init, Scope, SpecList};
 
@@ -73,7 +72,7 @@ fn attends(config: &HTDemucsConfig, index: usize) -> Attends {
 #[derive(Debug)]
 pub(super) struct CrossTransformer {
     /// Upsampler and downsampler of the channels, for both branches.
-    resamplers: Option<[Convolution; 4]>,
+    resamplers: Option<[Linear; 4]>,
     norms: Option<(TokenNorm, TokenNorm)>,
     layers: Vec<(Layer, Layer)>,
     learned_positions: Option<Tensor>, // [most positions, width]
@@ -96,7 +95,7 @@ impl CrossTransformer {
         let is_learned = config.t_emb == PositionEmbedding::Scaled;
         Self {
             resamplers: (config.bottom_channels > 0)
-                .then(|| RESAMPLERS.map(|name| Convolution::new(&root.at(name)))),
+                .then(|| RESAMPLERS.map(|name| Linear::new(&root.at(name)))),
             norms: (config.t_norm_in || config.t_norm_in_group)
                 .then(|| (norm("norm_in"), norm("norm_in_t"))),
             layers: (0..config.t_layers)
@@ -114,33 +113,27 @@ impl CrossTransformer {
         }
     }
 
-    /// `[batch, channels, frequency, time]` and `[batch, channels, time]` → the same shapes.
+    /// `[batch, frequency, channels, time]` and `[batch, channels, time]` → the same shapes.
     pub(super) fn forward(&self, x: &Tensor, xt: &Tensor) -> Branches {
-        let (batch, channels, freqs, frames) = x.size4().expect("spectrograms have four axes");
-        // [batch, channels, frequency * time], [batch, channels, time]
-        let flat = x.reshape([batch, channels, freqs * frames]);
-        let (x, xt) = match &self.resamplers {
-            Some([up, _, up_t, _]) => (up.forward(&flat), up_t.forward(xt)),
-            None => (flat, xt.shallow_clone()),
-        };
-        let tokens = x
-            .view([batch, self.width, freqs, frames])
-            .permute([0, 3, 2, 1])
-            .reshape([batch, frames * freqs, self.width]); // frequency runs faster
-        let tokens_t = xt.transpose(1, 2).contiguous(); // [batch, time, width]
+        let (batch, freqs, channels, frames) = x.size4().expect("spectrograms have four axes");
+        // [batch, time * frequency, channels], frequency running faster; [batch, time, channels]
+        let x = x
+            .permute([0, 3, 1, 2])
+            .reshape([batch, frames * freqs, channels]);
+        let xt = xt.transpose(1, 2).contiguous();
 
-        let (tokens, tokens_t) = self.attended(tokens, tokens_t, freqs, frames);
-
-        let x = tokens
-            .view([batch, frames, freqs, self.width])
-            .permute([0, 3, 2, 1])
-            .reshape([batch, self.width, freqs * frames]);
-        let xt = tokens_t.transpose(1, 2); // [batch, width, time]
         let (x, xt) = match &self.resamplers {
-            Some([_, down, _, down_t]) => (down.forward(&x), down_t.forward(&xt)),
-            None => (x, xt.contiguous()),
+            Some([up, down, up_t, down_t]) => {
+                let (x, xt) = self.attended(up.forward(&x), up_t.forward(&xt), freqs, frames);
+                (down.forward(&x), down_t.forward(&xt))
+            }
+            None => self.attended(x, xt, freqs, frames),
         };
-        (x.view([batch, channels, freqs, frames]), xt)
+        let x = x
+            .view([batch, frames, freqs, channels])
+            .permute([0, 2, 3, 1])
+            .contiguous();
+        (x, xt.transpose(1, 2).contiguous())
     }
 
     fn attended(&self, x: Tensor, xt: Tensor, freqs: i64, frames: i64) -> Branches {

@@ -127,7 +127,7 @@ impl SpectralEncoder {
                 stride,
             } => (
                 layers,
-                encoder_bands(x.size()[2] as usize, ratios, *kernel, *stride)
+                encoder_bands(x.size()[1] as usize, ratios, *kernel, *stride)
                     .expect("the config has bands of one frequency and more"),
             ),
         };
@@ -135,12 +135,12 @@ impl SpectralEncoder {
             .iter()
             .zip(bands)
             .map(|(layer, band)| {
-                let seen = x.narrow(2, band.start, band.end - band.start);
-                let seen = seen.constant_pad_nd([0, 0, band.pad_below, band.pad_above]);
+                let seen = x.narrow(1, band.start, band.end - band.start);
+                let seen = seen.constant_pad_nd([0, 0, 0, 0, band.pad_below, band.pad_above]);
                 layer.forward(&seen, None)
             })
             .collect();
-        Tensor::cat(&outputs, 2)
+        Tensor::cat(&outputs, 1)
     }
 }
 
@@ -183,7 +183,7 @@ impl SpectralDecoder {
 
     /// Output as of [`DecoderLayer::strided`]; beside it what went into the transposed convolution,
     /// if there is only one.
-    pub(crate) fn forward(&self, x: &Tensor, frames: i64) -> (Tensor, Option<Tensor>) {
+    pub(crate) fn forward(&self, x: Tensor, frames: i64) -> (Tensor, Option<Tensor>) {
         match self {
             Self::Whole(layer) => {
                 let hidden = layer.before_strided(x);
@@ -195,7 +195,7 @@ impl SpectralDecoder {
                 stride,
                 is_outermost,
             } => {
-                let joined = join_bands(layers, x, ratios, *stride);
+                let joined = join_bands(layers, &x, ratios, *stride);
                 let output = if *is_outermost { joined } else { gelu(joined) };
                 (output, None)
             }
@@ -203,24 +203,24 @@ impl SpectralDecoder {
     }
 }
 
-/// `[batch, inputs, frequency, time]` → `[batch, outputs, frequency * stride, time]`.
+/// `[batch, frequency, inputs, time]` → `[batch, frequency * stride, outputs, time]`.
 fn join_bands(layers: &[DecoderLayer], x: &Tensor, ratios: &[f64], stride: i64) -> Tensor {
-    let freqs = x.size()[2];
+    let freqs = x.size()[1];
     let mut outputs: Vec<Tensor> = Vec::with_capacity(layers.len());
     let mut start = 0;
     for (layer, end) in layers.iter().zip(decoder_ends(freqs as usize, ratios)) {
-        let hidden = layer.before_strided(&x.narrow(2, start, end - start));
-        let mut out = layer.untrimmed(&hidden); // [batch, outputs, (end - start + 1) * stride, time]
+        let hidden = layer.before_strided(x.narrow(1, start, end - start));
+        let mut out = layer.untrimmed(&hidden); // [batch, (end - start + 1) * stride, outputs, time]
         if let Some(below) = outputs.pop() {
             // Both have added their bias where they overlap.
-            let kept = below.size()[2] - stride;
-            let overlap = out.narrow(2, 0, stride) - layer.bias().view([1, -1, 1, 1]);
-            outputs.push(below.narrow(2, 0, kept));
-            outputs.push(below.narrow(2, kept, stride) + overlap);
-            out = out.narrow(2, stride, out.size()[2] - stride);
+            let kept = below.size()[1] - stride;
+            let overlap = out.narrow(1, 0, stride) - layer.bias().view([1, 1, -1, 1]);
+            outputs.push(below.narrow(1, 0, kept));
+            outputs.push(below.narrow(1, kept, stride) + overlap);
+            out = out.narrow(1, stride, out.size()[1] - stride);
         }
         outputs.push(out);
         start = end;
     }
-    Tensor::cat(&outputs, 2).narrow(2, stride / 2, freqs * stride)
+    Tensor::cat(&outputs, 1).narrow(1, stride / 2, freqs * stride)
 }

@@ -1,87 +1,60 @@
-//! A convolution over time, or over frequency and time.
+//! A convolution over time.
 
 use tch::Tensor;
 
 use crate::parameters::Scope;
 
 /// Weight, bias and geometry of one convolution; shares storage with the model's parameters.
-///
-/// The number of axes is the weight's: `[.., .., kernel]` or `[.., .., kernel, kernel]`.
 #[derive(Debug)]
 pub(crate) struct Convolution {
-    weight: Tensor,
+    weight: Tensor, // [outputs, inputs, kernel], or [inputs, outputs, kernel] if transposed
     bias: Tensor,
-    stride: Vec<i64>,
-    padding: Vec<i64>,
-    dilation: Vec<i64>,
+    stride: i64,
+    padding: i64,
 }
 
 impl Convolution {
-    /// With stride 1, no padding, dilation 1.
+    /// With stride 1 and no padding.
     pub(crate) fn new(scope: &Scope<'_>) -> Self {
-        let weight = scope.tensor("weight");
-        let axes = weight.dim() - 2;
         Self {
-            weight,
+            weight: scope.tensor("weight"),
             bias: scope.tensor("bias"),
-            stride: vec![1; axes],
-            padding: vec![0; axes],
-            dilation: vec![1; axes],
+            stride: 1,
+            padding: 0,
         }
     }
 
-    /// Strides by `stride` on the first axis: frequency where there is one, else time.
     pub(crate) fn stride(mut self, stride: usize) -> Self {
-        self.stride[0] = stride as i64;
+        self.stride = stride as i64;
         self
     }
 
-    /// Pads both ends of the first axis with zeros.
+    /// Pads both ends with zeros.
     pub(crate) fn padding(mut self, padding: usize) -> Self {
-        self.padding[0] = padding as i64;
+        self.padding = padding as i64;
         self
     }
 
-    /// Pads so that the kernel, of odd length on every axis, keeps lengths as they are.
+    /// Pads so that the kernel, of odd length, keeps the length as it is.
     pub(crate) fn same(mut self) -> Self {
-        let kernel = &self.weight.size()[2..];
-        let reach = kernel.iter().zip(&self.dilation).map(|(k, d)| (k / 2) * d);
-        self.padding = reach.collect();
+        self.padding = self.weight.size()[2] / 2;
         self
     }
 
-    /// Dilates the first axis.
-    pub(crate) fn dilation(mut self, dilation: usize) -> Self {
-        self.dilation[0] = dilation as i64;
-        self
-    }
-
-    /// `[batch, inputs, ..]` → `[batch, outputs, ..]`.
+    /// `[batch, inputs, frames]` → `[batch, outputs, ..]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
-        self.apply(x, false)
+        let (stride, padding) = ([self.stride], [self.padding]);
+        x.conv1d(&self.weight, Some(&self.bias), stride, padding, [1], 1)
     }
 
     /// As a transposed convolution.
     pub(crate) fn forward_transposed(&self, x: &Tensor) -> Tensor {
-        self.apply(x, true)
+        let (stride, padding) = ([self.stride], [self.padding]);
+        x.conv_transpose1d(&self.weight, Some(&self.bias), stride, padding, [0], 1, [1])
     }
 
     /// The bias, one value per output.
     pub(crate) fn bias(&self) -> &Tensor {
         &self.bias
-    }
-
-    fn apply(&self, x: &Tensor, is_transposed: bool) -> Tensor {
-        let no_output_padding = vec![0; self.stride.len()];
-        x.convolution(
-            &self.weight,
-            Some(&self.bias),
-            &self.stride[..],
-            &self.padding[..],
-            &self.dilation[..],
-            is_transposed,
-            &no_output_padding[..],
-            1,
-        )
     }
 }

@@ -3,10 +3,10 @@
 use tch::Tensor;
 
 use super::activation::gelu;
-use super::convolution::Convolution;
 use super::framed_blstm::FramedBlstm;
 use super::group_norm::GroupNorm;
 use super::local_state::LocalState;
+use super::normalized_expansion::NormalizedExpansion;
 use crate::parameters::{Init, Scope, SpecList};
 
 const KERNEL: usize = 3;
@@ -68,13 +68,13 @@ pub(crate) struct DConv {
 
 #[derive(Debug)]
 struct Layer {
-    narrow: Convolution,
+    narrow_weight: Tensor, // [hidden, channels, KERNEL]
+    narrow_bias: Tensor,
     narrow_norm: GroupNorm,
+    dilation: i64,
     lstm: Option<FramedBlstm>,
     attention: Option<LocalState>,
-    expand: Convolution,
-    expand_norm: GroupNorm,
-    scale: Tensor,
+    expand: NormalizedExpansion,
 }
 
 impl DConv {
@@ -82,17 +82,21 @@ impl DConv {
         let layer = |index: usize| {
             let scope = scope.at("layers").at(index);
             let expand = shape.after_attention();
-            let dilation = if shape.depth > 0 { 1 << index } else { 1 };
+            let narrow = scope.at(0);
             Layer {
-                narrow: Convolution::new(&scope.at(0)).dilation(dilation).same(),
+                narrow_weight: narrow.tensor("weight"),
+                narrow_bias: narrow.tensor("bias"),
                 narrow_norm: GroupNorm::new(&scope.at(1), 1),
+                dilation: if shape.depth > 0 { 1 << index } else { 1 },
                 lstm: shape.has_lstm.then(|| FramedBlstm::new(&scope.at(3))),
                 attention: shape
                     .has_attention
                     .then(|| LocalState::new(&scope.at(shape.after_lstm()))),
-                expand: Convolution::new(&scope.at(expand)),
-                expand_norm: GroupNorm::new(&scope.at(expand + 1), 1),
-                scale: scope.at(expand + 3).tensor("scale"),
+                expand: NormalizedExpansion::new(
+                    &scope.at(expand),
+                    &scope.at(expand + 1),
+                    &scope.at(expand + 3),
+                ),
             }
         };
         let count = shape.depth.unsigned_abs() as usize;
@@ -101,22 +105,56 @@ impl DConv {
         }
     }
 
-    /// `[batch, channels, positions]` → the same shape.
+    /// `[batch, channels, positions]` → the same shape; in the same memory, if no gradient is
+    /// recorded.
     pub(crate) fn forward(&self, x: Tensor) -> Tensor {
-        self.layers.iter().fold(x, |x, layer| layer.forward(&x))
+        self.layers.iter().fold(x, |x, layer| layer.forward(x))
     }
 }
 
 impl Layer {
-    fn forward(&self, x: &Tensor) -> Tensor {
-        let mut y = gelu(self.narrow_norm.forward(&self.narrow.forward(x))); // [batch, hidden, positions]
+    fn forward(&self, mut x: Tensor) -> Tensor {
+        let mut y = gelu(self.narrow_norm.forward(&self.narrow(&x))); // [batch, hidden, positions]
         if let Some(lstm) = &self.lstm {
             y = lstm.forward(&y);
         }
         if let Some(attention) = &self.attention {
             y = attention.forward(&y);
         }
-        let y = self.expand_norm.forward(&self.expand.forward(&y)).glu(1); // [batch, channels, positions]
-        x.addcmul(&self.scale.unsqueeze(1), &y)
+        let gated = self.expand.forward(&y).glu(1); // [batch, channels, positions]
+        if x.requires_grad() || gated.requires_grad() {
+            x + gated
+        } else {
+            x += gated;
+            x
+        }
+    }
+
+    /// The dilated convolution: `[batch, channels, positions]` → `[batch, hidden, positions]`.
+    ///
+    /// One product for all taps, which are then shifted: they have few channels, so that is less to
+    /// move than what came in.
+    fn narrow(&self, x: &Tensor) -> Tensor {
+        let (hidden, channels, kernel) =
+            self.narrow_weight.size3().expect("kernels have three axes");
+        let (batch, _, positions) = x.size3().expect("hidden audio has three axes");
+        let matrix = self
+            .narrow_weight
+            .permute([2, 0, 1])
+            .reshape([1, kernel * hidden, channels])
+            .expand([batch, -1, -1], false);
+        let taps = matrix.bmm(x); // [batch, kernel * hidden, positions]
+        let centre = kernel / 2;
+        let sum = taps.narrow(1, centre * hidden, hidden) + self.narrow_bias.view([1, -1, 1]);
+        for tap in (0..kernel).filter(|&tap| tap != centre) {
+            let shift = (tap - centre) * self.dilation;
+            let kept = positions - shift.abs();
+            if kept > 0 {
+                let tap = taps.narrow(1, tap * hidden, hidden);
+                let mut reached = sum.narrow(2, (-shift).max(0), kept);
+                reached += tap.narrow(2, shift.max(0), kept);
+            }
+        }
+        sum
     }
 }

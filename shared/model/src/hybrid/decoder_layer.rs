@@ -3,9 +3,8 @@
 use tch::Tensor;
 
 use super::activation::gelu;
-use super::convolution::Convolution;
-use super::group_norm::{GroupNorm, normalized};
-use super::level::{LayerShape, Residual, Rewrite};
+use super::group_norm::GroupNorm;
+use super::level::{LayerConvolution, LayerShape, Residual, Rewrite, normalized_level};
 use crate::parameters::{Scope, SpecList};
 
 /// Skip, rewriting convolution, GLU, residual branch, transposed convolution, GELU (`HDecLayer`).
@@ -13,7 +12,7 @@ use crate::parameters::{Scope, SpecList};
 pub(crate) struct DecoderLayer {
     rewrite: Option<Rewrite>,
     residual: Option<Residual>,
-    strided: Convolution,
+    strided: LayerConvolution,
     norm: Option<GroupNorm>,
     padding: i64,
     is_freq: bool,
@@ -34,7 +33,7 @@ impl DecoderLayer {
         Self {
             rewrite: Rewrite::new(scope, shape, "norm1"),
             residual: Residual::new(scope, shape),
-            strided: Convolution::new(&scope.at("conv_tr")).stride(shape.stride),
+            strided: LayerConvolution::transposed(&scope.at("conv_tr"), shape),
             norm: shape.norm(&scope.at("norm2")),
             padding: shape.padding as i64,
             is_freq: shape.is_freq,
@@ -42,11 +41,12 @@ impl DecoderLayer {
         }
     }
 
-    /// All before the transposed convolution: `[batch, inputs, ..]` → the same shape.
-    pub(crate) fn before_strided(&self, x: &Tensor) -> Tensor {
+    /// All before the transposed convolution: a sum with the skip of the same level → the same
+    /// shape, perhaps in the same memory.
+    pub(crate) fn before_strided(&self, x: Tensor) -> Tensor {
         let y = match &self.rewrite {
-            Some(rewrite) => rewrite.forward(x),
-            None => x.shallow_clone(),
+            Some(rewrite) => rewrite.forward(&x),
+            None => x,
         };
         match &self.residual {
             Some(residual) => residual.forward(y),
@@ -56,7 +56,7 @@ impl DecoderLayer {
 
     /// The transposed convolution and what follows.
     ///
-    /// Over frequency: `[batch, inputs, frequency, time]` → `[batch, outputs, frequency * stride,
+    /// Over frequency: `[batch, frequency, inputs, time]` → `[batch, frequency * stride, outputs,
     /// time]` (or as long as the kernel, where one frequency is left). Over time: `[batch, inputs,
     /// time]` → `[batch, outputs, frames]`.
     pub(crate) fn strided(&self, y: &Tensor, frames: i64) -> Tensor {
@@ -64,7 +64,7 @@ impl DecoderLayer {
         let z = if !self.is_freq {
             z.narrow(2, self.padding, frames)
         } else if self.padding > 0 {
-            z.narrow(2, self.padding, z.size()[2] - 2 * self.padding)
+            z.narrow(1, self.padding, z.size()[1] - 2 * self.padding)
         } else {
             z
         };
@@ -73,7 +73,7 @@ impl DecoderLayer {
 
     /// The transposed convolution with both ends that its padding would cut off, not activated.
     pub(crate) fn untrimmed(&self, y: &Tensor) -> Tensor {
-        normalized(self.norm.as_ref(), self.strided.forward_transposed(y))
+        normalized_level(self.norm.as_ref(), self.strided.forward_transposed(y))
     }
 
     /// The bias of the transposed convolution, one value per output.

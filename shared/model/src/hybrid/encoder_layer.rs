@@ -3,15 +3,14 @@
 use tch::Tensor;
 
 use super::activation::gelu;
-use super::convolution::Convolution;
-use super::group_norm::{GroupNorm, normalized};
-use super::level::{LayerShape, Residual, Rewrite};
+use super::group_norm::GroupNorm;
+use super::level::{LayerConvolution, LayerShape, Residual, Rewrite, normalized_level};
 use crate::parameters::{Scope, SpecList};
 
 /// Strided convolution, GELU, residual branch, rewriting convolution, GLU (`HEncLayer`).
 #[derive(Debug)]
 pub(crate) struct EncoderLayer {
-    strided: Convolution,
+    strided: LayerConvolution,
     norm: Option<GroupNorm>,
     residual: Option<Residual>,
     rewrite: Option<Rewrite>,
@@ -36,9 +35,7 @@ impl EncoderLayer {
         let is_empty = shape.body.is_none();
         let norm = || shape.norm(&scope.at("norm1"));
         Self {
-            strided: Convolution::new(&scope.at("conv"))
-                .stride(shape.stride)
-                .padding(shape.padding),
+            strided: LayerConvolution::strided(&scope.at("conv"), shape),
             norm: if is_empty { None } else { norm() },
             residual: Residual::new(scope, shape),
             rewrite: Rewrite::new(scope, shape, "norm2"),
@@ -48,7 +45,7 @@ impl EncoderLayer {
         }
     }
 
-    /// Over frequency: `[batch, inputs, frequency, time]` → `[batch, outputs, frequency / stride,
+    /// Over frequency: `[batch, frequency, inputs, time]` → `[batch, frequency / stride, outputs,
     /// time]`. Over time: `[batch, inputs, time]` → `[batch, outputs, time / stride]`, rounded up; a
     /// frequency axis of length 1 is dropped.
     ///
@@ -65,12 +62,12 @@ impl EncoderLayer {
         if let Some(inject) = inject {
             // The other branch has no frequency axis: all of it goes to the one that is left.
             y += if y.dim() == 4 && inject.dim() == 3 {
-                inject.unsqueeze(2)
+                inject.unsqueeze(1)
             } else {
                 inject.shallow_clone()
             };
         }
-        let mut y = gelu(normalized(self.norm.as_ref(), y));
+        let mut y = gelu(normalized_level(self.norm.as_ref(), y));
         if let Some(residual) = &self.residual {
             y = residual.forward(y);
         }
@@ -83,7 +80,7 @@ impl EncoderLayer {
     /// Without frequency axis, and padded so that no frame is left over.
     fn whole_strides(&self, x: &Tensor) -> Tensor {
         let x = if x.dim() == 4 {
-            x.squeeze_dim(2)
+            x.squeeze_dim(1)
         } else {
             x.shallow_clone()
         };

@@ -1,6 +1,6 @@
 //! Normalisation over groups of channels and all positions.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::parameters::{Init, Scope, SpecList};
 
@@ -38,6 +38,15 @@ impl GroupNorm {
             EPSILON,
             true,
         )
+    }
+
+    /// `[batch, positions, channels]` → the same shape, as one group of all.
+    pub(crate) fn forward_tokens(&self, x: &Tensor) -> Tensor {
+        let mean = x.mean_dim(&[1i64, 2][..], true, None::<Kind>); // [batch, 1, 1]
+        let variance = x.var_dim(&[1i64, 2][..], false, true);
+        let gain = (variance + EPSILON).rsqrt() * &self.weight; // [batch, 1, channels]
+        let offset = &self.bias - mean * &gain;
+        offset.addcmul(x, &gain)
     }
 }
 

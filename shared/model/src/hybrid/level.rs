@@ -4,7 +4,8 @@ use tch::Tensor;
 
 use super::convolution::Convolution;
 use super::dconv::{DConv, DConvShape};
-use super::group_norm::{GroupNorm, normalized};
+use super::group_norm::GroupNorm;
+use super::spectral_convolution::SpectralConvolution;
 use crate::parameters::{Scope, SpecList};
 
 /// Sizes of one encoder or decoder layer.
@@ -14,7 +15,8 @@ pub(crate) struct LayerShape {
     pub(crate) inputs: usize,
     /// Channels out of it.
     pub(crate) outputs: usize,
-    /// Works on `[batch, channels, frequency, time]`, along frequency; else along time.
+    /// Works on `[batch, frequency, channels, time]`, along frequency; else on `[batch, channels,
+    /// time]`, along time.
     pub(crate) is_freq: bool,
     pub(crate) kernel: usize,
     pub(crate) stride: usize,
@@ -77,24 +79,88 @@ impl LayerShape {
     }
 }
 
+/// The strided or rewriting convolution of a layer, over frequency or over time.
+#[derive(Debug)]
+pub(crate) enum LayerConvolution {
+    Spectral(SpectralConvolution),
+    Time(Convolution),
+}
+
+impl LayerConvolution {
+    pub(crate) fn strided(scope: &Scope<'_>, shape: &LayerShape) -> Self {
+        let (stride, padding) = (shape.stride, shape.padding);
+        if shape.is_freq {
+            Self::Spectral(SpectralConvolution::new(scope, stride, padding))
+        } else {
+            Self::Time(Convolution::new(scope).stride(stride).padding(padding))
+        }
+    }
+
+    /// Strided, back from narrow to wide; what padding would cut off is left.
+    pub(crate) fn transposed(scope: &Scope<'_>, shape: &LayerShape) -> Self {
+        let unpadded = LayerShape {
+            padding: 0,
+            ..shape.clone()
+        };
+        Self::strided(scope, &unpadded)
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Spectral(convolution) => convolution.forward(x),
+            Self::Time(convolution) => convolution.forward(x),
+        }
+    }
+
+    pub(crate) fn forward_transposed(&self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Spectral(convolution) => convolution.forward_transposed(x),
+            Self::Time(convolution) => convolution.forward_transposed(x),
+        }
+    }
+
+    /// The bias, one value per output.
+    pub(crate) fn bias(&self) -> &Tensor {
+        match self {
+            Self::Spectral(convolution) => convolution.bias(),
+            Self::Time(convolution) => convolution.bias(),
+        }
+    }
+}
+
+/// Normalises hidden audio of either layout, if the config asks for it.
+pub(crate) fn normalized_level(norm: Option<&GroupNorm>, x: Tensor) -> Tensor {
+    match norm {
+        None => x,
+        Some(norm) if x.dim() == 3 => norm.forward(&x),
+        // Groups are of channels, over all frequencies.
+        Some(norm) => norm.forward(&x.transpose(1, 2)).transpose(1, 2),
+    }
+}
+
 /// The rewriting convolution and its GLU.
 #[derive(Debug)]
 pub(crate) struct Rewrite {
-    convolution: Convolution,
+    convolution: LayerConvolution,
     norm: Option<GroupNorm>,
 }
 
 impl Rewrite {
     pub(crate) fn new(scope: &Scope<'_>, shape: &LayerShape, norm: &str) -> Option<Self> {
+        let at = scope.at("rewrite");
         shape.body.as_ref()?.rewrite.map(|_| Self {
-            convolution: Convolution::new(&scope.at("rewrite")).same(),
+            convolution: if shape.is_freq {
+                LayerConvolution::Spectral(SpectralConvolution::same(&at))
+            } else {
+                LayerConvolution::Time(Convolution::new(&at).same())
+            },
             norm: shape.norm(&scope.at(norm)),
         })
     }
 
-    /// `[batch, width, ..]` → the same shape.
+    /// `[batch, width, time]` or `[batch, frequency, width, time]` → the same shape.
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
-        normalized(self.norm.as_ref(), self.convolution.forward(x)).glu(1)
+        normalized_level(self.norm.as_ref(), self.convolution.forward(x)).glu(-2)
     }
 }
 
@@ -108,17 +174,14 @@ impl Residual {
         Some(Self(DConv::new(&scope.at("dconv"), dconv)))
     }
 
-    /// `[batch, width, time]` or `[batch, width, frequency, time]` → the same shape.
+    /// `[batch, width, time]` or `[batch, frequency, width, time]` → the same shape, perhaps in the
+    /// same memory.
     pub(crate) fn forward(&self, x: Tensor) -> Tensor {
-        let Ok((batch, width, freqs, frames)) = x.size4() else {
+        let Ok((batch, freqs, width, frames)) = x.size4() else {
             return self.0.forward(x);
         };
-        let rows = x
-            .permute([0, 2, 1, 3])
-            .reshape([batch * freqs, width, frames]);
         self.0
-            .forward(rows)
+            .forward(x.reshape([batch * freqs, width, frames]))
             .view([batch, freqs, width, frames])
-            .permute([0, 2, 1, 3])
     }
 }

@@ -9,8 +9,9 @@
 //!          └ encoder layers (over time) ────────────────┘                └ decoder ─────────────┘
 //! ```
 //!
-//! - [`convolution`], [`group_norm`], [`activation`]: single operations.
-//! - [`dconv`]: residual branch of dilated convolutions, with [`framed_blstm`] and [`local_state`].
+//! - [`convolution`], [`spectral_convolution`], [`group_norm`], [`activation`]: single operations.
+//! - [`dconv`]: residual branch of dilated convolutions, with [`framed_blstm`], [`local_state`] and
+//!   [`normalized_expansion`].
 //! - [`encoder_layer`], [`decoder_layer`]: one level, over frequency or time; [`level`] is what both
 //!   have in common, [`bands`] has one copy of a layer per frequency band.
 //! - [`shape`]: which layers a config asks for; [`unet`]: all of them, in both branches.
@@ -28,6 +29,8 @@ pub(crate) mod golden;
 pub(crate) mod group_norm;
 pub(crate) mod level;
 pub(crate) mod local_state;
+pub(crate) mod normalized_expansion;
 pub(crate) mod shape;
+pub(crate) mod spectral_convolution;
 pub(crate) mod spectrum;
 pub(crate) mod unet;

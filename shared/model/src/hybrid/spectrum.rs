@@ -27,8 +27,8 @@ impl Spectrum {
         }
     }
 
-    /// Real and imaginary parts as channels: `[batch, channels, frames]` → `[batch, 2 * channels,
-    /// nfft / 2, frames / hop]`, rounded up; the highest frequency is left out.
+    /// Real and imaginary parts as channels: `[batch, channels, frames]` → `[batch, nfft / 2,
+    /// 2 * channels, frames / hop]`, rounded up; the highest frequency is left out.
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         let (batch, channels, frames) = x.size3().expect("audio has three axes");
         let count = (frames + self.hop - 1) / self.hop;
@@ -56,19 +56,21 @@ impl Spectrum {
             .narrow(1, 0, self.nfft / 2);
         complex
             .view_as_real() // [batch * channels, nfft / 2, count, 2]
-            .permute([0, 3, 1, 2])
-            .reshape([batch, channels * 2, self.nfft / 2, count])
+            .view([batch, channels, self.nfft / 2, count, 2])
+            .permute([0, 2, 1, 4, 3])
+            .reshape([batch, self.nfft / 2, channels * 2, count])
     }
 
-    /// The inverse: `[batch, 2 * channels, nfft / 2, positions]` → `[batch, channels, frames]`.
+    /// The inverse: `[batch, nfft / 2, 2 * channels, positions]` → `[batch, channels, frames]`.
     pub(crate) fn inverse(&self, x: &Tensor, frames: i64) -> Tensor {
-        let (batch, channels, freqs, count) = x.size4().expect("spectrograms have four axes");
+        let (batch, freqs, channels, count) = x.size4().expect("spectrograms have four axes");
         let rows = batch * channels / 2;
         let complex = x
-            .view([rows, 2, freqs, count])
-            .permute([0, 3, 2, 1])
+            .reshape([batch, freqs, channels / 2, 2, count])
+            .permute([0, 2, 4, 1, 3])
+            .reshape([rows, count, freqs, 2])
             .contiguous()
-            .view_as_complex(); // [rows, count, freqs]
+            .view_as_complex();
         // The highest frequency is zero: `irfft` fills it up. Orthonormal as `normalized=True`.
         let pieces = complex.fft_irfft(self.nfft, -1, "ortho") * &self.window; // [rows, count, nfft]
         // Quarter k of a piece begins k hops after the piece.

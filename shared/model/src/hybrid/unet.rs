@@ -32,7 +32,7 @@ struct FrequencyEmbedding {
     scale: f64,
 }
 
-/// Both branches at the bottom: `[batch, channels, frequency, time]`, `[batch, channels, time]`.
+/// Both branches at the bottom: `[batch, frequency, channels, time]`, `[batch, channels, time]`.
 pub(crate) type Branches = (Tensor, Tensor);
 
 /// The weights that [`HybridUNet::new`] takes.
@@ -118,8 +118,7 @@ impl HybridUNet {
         bottom: impl FnOnce(Tensor, Tensor) -> Option<Branches>,
     ) -> Tensor {
         let (batch, channels, frames) = mix.size3().expect("audio has three axes");
-        let spectrogram = self.spectrum.forward(mix); // [batch, 2 * channels, nfft / 2, positions]
-        let (freqs, positions) = (spectrogram.size()[2], spectrogram.size()[3]);
+        let spectrogram = self.spectrum.forward(mix); // [batch, nfft / 2, 2 * channels, positions]
         let (x, level) = normalize(spectrogram, &[1, 2, 3]);
         let (xt, level_t) = normalize(mix.shallow_clone(), &[1, 2]);
 
@@ -127,10 +126,8 @@ impl HybridUNet {
         let bottom = bottom(encoded.x.shallow_clone(), encoded.xt.shallow_clone());
         let (x, xt) = self.decode(encoded, bottom);
 
-        let shape = [batch, self.stems * channels * 2, freqs, positions];
-        let spectrogram = level.restore(x).view(shape);
-        let from_spectrum = self.spectrum.inverse(&spectrogram, frames); // [batch, stems * channels, frames]
-        (level_t.restore(xt) + from_spectrum).view([batch, self.stems, channels, frames])
+        let from_spectrum = self.spectrum.inverse(&level.restore(&x), frames); // [batch, stems * channels, frames]
+        (level_t.restore(&xt) + from_spectrum).view([batch, self.stems, channels, frames])
     }
 
     fn encode(&self, mut x: Tensor, mut xt: Tensor) -> Encoded {
@@ -189,20 +186,20 @@ impl HybridUNet {
             let skip = pop(&mut skips);
             let sum = match x {
                 // One frequency again, after layers without that axis.
-                Some(x) if x.dim() < skip.dim() => x.unsqueeze(2) + skip,
+                Some(x) if x.dim() < skip.dim() => x.unsqueeze(1) + skip,
                 Some(x) => x + skip,
                 None => skip,
             };
-            let (output, hidden) = layer.forward(&sum, pop_frames(&mut frames));
+            let (output, hidden) = layer.forward(sum, pop_frames(&mut frames));
             x = Some(output);
             let Some(layer) = index.checked_sub(offset).map(|i| &self.time_decoder[i]) else {
                 continue;
             };
             let hidden = if self.has_merge && index == offset {
                 let hidden = hidden.expect("the merge has no bands");
-                hidden.squeeze_dim(2)
+                hidden.squeeze_dim(1)
             } else {
-                layer.before_strided(&(xt + pop(&mut skips_t)))
+                layer.before_strided(xt + pop(&mut skips_t))
             };
             xt = layer.strided(&hidden, pop_frames(&mut frames_t));
         }
@@ -211,11 +208,9 @@ impl HybridUNet {
 }
 
 impl FrequencyEmbedding {
-    /// `[1, channels, frequencies, 1]`
+    /// `[1, frequencies, channels, 1]`
     fn forward(&self) -> Tensor {
-        (self.weight.transpose(0, 1) * self.scale)
-            .unsqueeze(0)
-            .unsqueeze(3)
+        (&self.weight * self.scale).unsqueeze(0).unsqueeze(3)
     }
 }
 
@@ -245,8 +240,8 @@ fn normalize(x: Tensor, axes: &[i64]) -> (Tensor, Level) {
 }
 
 impl Level {
-    fn restore(&self, x: Tensor) -> Tensor {
-        x * &self.std + &self.mean
+    fn restore(&self, x: &Tensor) -> Tensor {
+        self.mean.addcmul(x, &self.std)
     }
 }
 
