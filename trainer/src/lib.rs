@@ -14,5 +14,7 @@ pub mod bounce;
 pub mod data;
 pub mod evaluate;
 pub mod export;
+pub mod import;
+pub mod info;
 pub mod render;
 pub mod train;

@@ -1,6 +1,6 @@
 //! `trainer`: renders data, trains and evaluates separators.
 
-use bunri_trainer::{evaluate, export, render, train};
+use bunri_trainer::{evaluate, export, import, info, render, train};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -25,6 +25,10 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Make the file that is given away: smaller, with its figures on its card.
     Export(export::Args),
+    /// Make a model file of what the reference packages (demucs 2 to 4) saved.
+    Import(import::Args),
+    /// Say what a model file is, and how late it is in each mode.
+    Info(info::Args),
 }
 
 #[derive(Subcommand)]
@@ -39,5 +43,7 @@ fn main() -> anyhow::Result<()> {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Export(args) => export::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Info(args) => info::run(args),
     }
 }
