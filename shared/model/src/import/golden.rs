@@ -77,6 +77,32 @@ fn imported_models_equal_the_reference() {
     }
 }
 
+/// Guards the order by which quantized weights get their names, for every class: files with names
+/// hold them in the order of the reference's modules.
+#[test]
+fn weights_are_ordered_as_in_the_references_modules() {
+    for name in [
+        "v2.th",
+        "tasnet.th",
+        "demucs-v3.th",
+        "hdemucs.th",
+        "htdemucs.th",
+    ] {
+        let bytes = file(name);
+        let package = bunri_import::Package::read(&bytes).unwrap();
+        let (class, config, _) = super::config::config(&package, &Hints::default()).unwrap();
+        let ours = class.module_order(&config.parameter_specs());
+        let ours: Vec<&str> = ours.iter().map(|(name, _)| name.as_str()).collect();
+        let reference = package.shapes().unwrap().into_iter().map(|(name, _)| name);
+        let reference: Vec<&str> = reference.collect();
+        let pairs = ours.iter().zip(&reference);
+        for (index, (ours, reference)) in pairs.enumerate() {
+            assert_eq!(ours, reference, "{name}: weight {index}");
+        }
+        assert_eq!(ours.len(), reference.len(), "{name}");
+    }
+}
+
 fn hints(architecture: &str, fields: serde_json::Value) -> Hints {
     Hints {
         architecture: Some(architecture.into()),
