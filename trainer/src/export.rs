@@ -26,12 +26,22 @@ pub struct Args {
     figures: Vec<String>,
 }
 
+/// How to store weights.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum StorageArg {
+pub(crate) enum StorageArg {
     /// Exact.
     F32,
     /// Half the size.
     F16,
+}
+
+impl From<StorageArg> for Storage {
+    fn from(storage: StorageArg) -> Self {
+        match storage {
+            StorageArg::F32 => Self::F32,
+            StorageArg::F16 => Self::F16,
+        }
+    }
 }
 
 /// Runs the subcommand.
@@ -52,11 +62,7 @@ pub fn run(args: Args) -> Result<()> {
                 .insert(format!("{name}/{figure}"), value);
         }
     }
-    let storage = match args.storage {
-        StorageArg::F32 => Storage::F32,
-        StorageArg::F16 => Storage::F16,
-    };
-    checkpoint.save(&args.output, storage)?;
+    checkpoint.save(&args.output, args.storage.into())?;
     let megabytes = std::fs::metadata(&args.output)?.len() as f64 / 1e6;
     println!("{}: {megabytes:.1} MB", args.output.display());
     for (figure, value) in &checkpoint.provenance.metrics {

@@ -15,6 +15,8 @@ pub mod bounce;
 pub mod data;
 pub mod evaluate;
 pub mod export;
+pub mod import;
+pub mod info;
 pub mod model;
 pub mod render;
 pub mod table;

@@ -1,6 +1,6 @@
 //! `trainer`: renders data, trains and evaluates separators.
 
-use bunri_trainer::{bench, evaluate, export, render, train};
+use bunri_trainer::{bench, evaluate, export, import, info, render, train};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -27,6 +27,10 @@ enum Command {
     Bench(bench::Args),
     /// Make the file that is given away: smaller, with its figures on its card.
     Export(export::Args),
+    /// Make a model file of what the reference packages (demucs 2 to 4) saved.
+    Import(import::Args),
+    /// Say what a model file is, and how late it is in each mode.
+    Info(info::Args),
 }
 
 #[derive(Subcommand)]
@@ -42,5 +46,7 @@ fn main() -> anyhow::Result<()> {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Export(args) => export::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Info(args) => info::run(args),
     }
 }

@@ -7,8 +7,8 @@ them, and what those models compute. `shared/import/tests` and `shared/model/src
     v4/bin/python shared/import/tests/files/make_files.py v4
 
 Two packages of one name, so two environments. Every `NAME.th` or `NAME.safetensors` has its
-`NAME.golden.safetensors`: the tensors of the model that the package itself loads from the file
-(`weight.` and the name), an input and the model's output for it.
+`NAME.golden.safetensors`: an input and the output of the model that the package itself loads from
+the file, and of v2 the model's tensors (`weight.` and the name).
 """
 
 import argparse
@@ -40,14 +40,14 @@ def save(path, tensors, metadata):
     path.write_bytes(struct.pack("<Q", len(header)) + header + data)
 
 
-def save_golden(name, model, frames):
+def save_golden(name, model, frames, with_weights=True):
     """What the package's own loaded model holds and computes."""
     torch.manual_seed(5)
     mix = 0.3 * torch.randn(1, model.audio_channels, frames)
     model.eval()
     output = model(mix)
     weights = {f"weight.{key}": value for key, value in model.state_dict().items()
-               if not key.endswith("num_batches_tracked")}
+               if with_weights}
     save(FOLDER / f"{name}.golden.safetensors", {"mix": mix, "output": output, **weights}, {})
     print(f"{name:16} {list(output.shape)} std {output.std():.3f}")
 
@@ -102,7 +102,7 @@ def v2():
         for name, logit in module.named_parameters(recurse=False):
             if name.endswith("_diffq"):
                 # (Not 15, whose levels diffq forgets to write.)
-                logit.copy_((1.5 * torch.randn(logit.shape)).clamp(-9, 2.5))
+                logit.copy_(0.3 * torch.randn(logit.shape))
     through_file("v2-diffq", model, quantizer, diffq=1e-4, qat=0, q_min_size=0.002)
     # As the published DiffQ model: older than diffq's `meta`, and than its packing.
     state = quantizer.get_quantized_state(packed=False)
@@ -140,7 +140,76 @@ def hostile():
 
 
 def v4():
-    pass
+    from demucs.demucs import Demucs
+    from demucs.hdemucs import HDemucs
+    from demucs.hf import load_safetensors_model
+    from demucs.htdemucs import HTDemucs
+    from demucs.states import get_state, load_model
+    from diffq import DiffQuantizer
+    small = dict(sources=["drums", "voice"], channels=4, norm_starts=2, norm_groups=2,
+                 segment=Fraction(1_600, 44_100))
+
+    def package(model, quantizer=None):
+        """As `demucs.states.serialize_model`, less the parser of its command line."""
+        args, kwargs = model._init_args_kwargs
+        state = get_state(model, quantizer, half=True)
+        return dict(klass=model.__class__, args=args, kwargs=kwargs, state=state,
+                    training_args=dict(dset=dict(segment=11, wav=None), seed=42, lr=3e-4))
+
+    def through_files(name, content):
+        torch.save(content, FOLDER / f"{name}.th")
+        save_golden(name, load_model(FOLDER / f"{name}.th"), 800, with_weights=False)
+        as_safetensors(content, FOLDER / f"{name}.safetensors")
+        check = load_safetensors_model(FOLDER / f"{name}.safetensors").state_dict()
+        assert all(torch.equal(check[key], value)
+                   for key, value in load_model(FOLDER / f"{name}.th").state_dict().items())
+
+    torch.manual_seed(2)
+    hybrid = dict(small, nfft=256, depth=3, dconv_attn=2, dconv_lstm=2)
+    through_files("htdemucs", package(louder(HTDemucs(**small, nfft=256, depth=2, t_layers=1, t_heads=2,
+                                              dconv_mode=3, dconv_comp=2,
+                                              bottom_channels=8))))
+    through_files("hdemucs", package(louder(HDemucs(**hybrid))))
+    through_files("demucs-v3", package(louder(Demucs(**small, depth=3, dconv_attn=2, dconv_lstm=2))))
+    model = louder(HDemucs(**hybrid))
+    quantizer = DiffQuantizer(model, min_size=0.003, group_size=8)
+    for name, logit in model.named_parameters():
+        if name.endswith("_diffq"):
+            logit.copy_(0.3 * torch.randn(logit.shape))
+    through_files("hdemucs-diffq", package(model, quantizer))
+
+
+def as_safetensors(content, path):
+    """As the releases' files were made (`tools/export_hf.py` of the reference's repository): class
+    and arguments as JSON, nested states described beside their tensors."""
+    klass = content["klass"]
+
+    def plain(value):
+        return dict(_type="fraction", numerator=value.numerator, denominator=value.denominator)
+
+    metadata = dict(klass=f"{klass.__module__}.{klass.__qualname__}",
+                    args=json.dumps(content["args"]),
+                    kwargs=json.dumps(content["kwargs"], default=plain))
+    tensors = {}
+
+    def nested(value, path):
+        if isinstance(value, torch.Tensor):
+            tensors[path] = value
+            return dict(_tensor=path)
+        if isinstance(value, dict):
+            return dict(_dict=[[key, nested(item, f"{path}.{key}")] for key, item in value.items()])
+        if isinstance(value, (list, tuple)):
+            return {f"_{type(value).__name__}": [nested(item, f"{path}.{index}")
+                                                 for index, item in enumerate(value)]}
+        if isinstance(value, type):
+            return dict(_class=f"{value.__module__}.{value.__qualname__}")
+        return value
+
+    if content["state"].get("__quantized"):
+        metadata["structure"] = json.dumps(nested(content["state"], "state"))
+    else:
+        tensors = content["state"]
+    save(path, tensors, metadata)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,11 @@ pub(crate) struct LocalState {
 
 impl LocalState {
     pub(crate) fn specs(list: &mut SpecList, prefix: &str, channels: usize) {
-        for part in ["content", "query", "key", "proj"] {
+        let square = |list: &mut SpecList, part: &str| {
             list.convolution(&format!("{prefix}.{part}"), &[channels, channels, 1]);
+        };
+        for part in ["content", "query", "key"] {
+            square(list, part);
         }
         // Nearly constant at first, and so wide that everything is heard.
         let bound = 0.01 / (channels as f64).sqrt();
@@ -37,6 +40,7 @@ impl LocalState {
             &[HEADS * DECAYS],
             Init::Constant(-2.0),
         );
+        square(list, "proj");
     }
 
     pub(crate) fn new(scope: &Scope<'_>) -> Self {

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::network::NetworkConfig;
+use crate::parameters::ParameterSpec;
 
 /// One class of a reference package.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Class {
     pub(super) parameters: &'static [(&'static str, Goes)],
     /// Where the constructor's defaults are not the config's, as JSON.
     pub(super) defaults: &'static [(&'static str, &'static str)],
+    /// The model's parts in the order in which it holds them: quantized weights have no names.
+    pub(super) parts: &'static [&'static str],
 }
 
 /// Where an argument goes.
@@ -61,6 +64,7 @@ const DEMUCS: Class = Class {
     ],
     // Its 40 seconds are no model's: without a number, the config's 10.
     defaults: &[],
+    parts: &["encoder", "decoder", "lstm"],
 };
 
 const CONV_TASNET: Class = Class {
@@ -84,6 +88,7 @@ const CONV_TASNET: Class = Class {
     ],
     // The published models have 10.
     defaults: &[("blocks", "8")],
+    parts: &["encoder", "separator", "decoder"],
 };
 
 const DEMUCS_V3: Class = Class {
@@ -117,7 +122,22 @@ const DEMUCS_V3: Class = Class {
         ("segment", Seconds("segment_frames")),
     ],
     defaults: &[],
+    parts: &["encoder", "decoder", "lstm"],
 };
+
+/// Of both hybrid classes.
+const HYBRID_PARTS: &[&str] = &[
+    "encoder",
+    "decoder",
+    "tencoder",
+    "tdecoder",
+    "freq_emb",
+    "channel_upsampler",
+    "channel_downsampler",
+    "channel_upsampler_t",
+    "channel_downsampler_t",
+    "crosstransformer",
+];
 
 const HDEMUCS: Class = Class {
     names: &["demucs.hdemucs.HDemucs"],
@@ -161,6 +181,7 @@ const HDEMUCS: Class = Class {
         ("segment", Seconds("segment_frames")),
     ],
     defaults: &[],
+    parts: HYBRID_PARTS,
 };
 
 const HTDEMUCS: Class = Class {
@@ -233,6 +254,7 @@ const HTDEMUCS: Class = Class {
         ("use_train_segment", Same),
     ],
     defaults: &[],
+    parts: HYBRID_PARTS,
 };
 
 impl Class {
@@ -244,6 +266,26 @@ impl Class {
     /// By the name that a user gives.
     pub(super) fn of_architecture(name: &str) -> Option<&'static Self> {
         CLASSES.iter().find(|class| class.architecture == name)
+    }
+
+    /// Names and shapes of the weights in the order in which the reference's model holds them: part
+    /// by part, layer by layer. Within a layer it is this crate's order too.
+    pub(super) fn module_order(&self, specs: &[ParameterSpec]) -> Vec<(String, Vec<usize>)> {
+        let place = |spec: &&ParameterSpec| {
+            let mut path = spec.name.split('.');
+            let part = path.next().unwrap_or_default();
+            let part = self.parts.iter().position(|name| *name == part);
+            let layer: Option<u32> = path.next().and_then(|layer| layer.parse().ok());
+            // A transformer holds one branch after the other.
+            (part, layer, spec.name.contains(".layers_t."))
+        };
+        let mut specs: Vec<&ParameterSpec> = specs.iter().collect();
+        specs.sort_by_key(place);
+        let shape = |spec: &ParameterSpec| spec.shape.iter().map(|&n| n as usize).collect();
+        let named = specs
+            .into_iter()
+            .map(|spec| (spec.name.clone(), shape(spec)));
+        named.collect()
     }
 
     /// The config with the constructor's defaults, as JSON with its architecture.

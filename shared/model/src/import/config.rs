@@ -16,12 +16,12 @@ pub struct Hints {
     pub fields: Map<String, Value>,
 }
 
-/// The config of a file, and the arguments that were passed over.
+/// The class and config of a file, and the arguments that were passed over.
 pub(super) fn config(
     package: &Package<'_>,
     hints: &Hints,
-) -> Result<(NetworkConfig, Vec<String>), ImportModelError> {
-    let (mut fields, dropped) = match (package.class(), &hints.architecture) {
+) -> Result<(&'static Class, NetworkConfig, Vec<String>), ImportModelError> {
+    let (class, (mut fields, dropped)) = match (package.class(), &hints.architecture) {
         (Some(name), hint) => {
             let class = Class::named(name).ok_or_else(|| ImportModelError::Class {
                 class: name.to_owned(),
@@ -32,7 +32,7 @@ pub(super) fn config(
             {
                 return Err(ImportModelError::Named(class.architecture.into()));
             }
-            of_arguments(class, name, package)?
+            (class, of_arguments(class, name, package)?)
         }
         (None, Some(hint)) => {
             let class = Class::of_architecture(hint)
@@ -40,12 +40,12 @@ pub(super) fn config(
             let mut fields = Map::new();
             fields.insert("architecture".into(), json!(class.architecture));
             fields.extend(of_shapes(class.architecture, package));
-            (fields, Vec::new())
+            (class, (fields, Vec::new()))
         }
         (None, None) => return Err(ImportModelError::Unnamed),
     };
     fields.extend(hints.fields.clone());
-    Ok((config_of(fields)?, dropped))
+    Ok((class, config_of(fields)?, dropped))
 }
 
 /// The class's arguments, by position and by name. As in the reference, those that the class does

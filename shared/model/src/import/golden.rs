@@ -16,13 +16,19 @@ use crate::{Checkpoint, NetworkConfig, Storage};
 const TOLERANCE: f64 = 1e-5;
 
 /// Files that say themselves what they are, and the golden file of each.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 12] = [
     ("v2.th", "v2"),
     ("v2-v1.th", "v2-v1"),
     ("v2-diffq.th", "v2-diffq"),
     ("v2-diffq-old.th", "v2-diffq"),
     ("v2-qat.th", "v2-qat"),
     ("tasnet.th", "tasnet"),
+    ("demucs-v3.th", "demucs-v3"),
+    ("hdemucs.th", "hdemucs"),
+    ("hdemucs-diffq.th", "hdemucs-diffq"),
+    ("hdemucs-diffq.safetensors", "hdemucs-diffq"),
+    ("htdemucs.th", "htdemucs"),
+    ("htdemucs.safetensors", "htdemucs"),
 ];
 
 fn file(name: &str) -> Vec<u8> {
@@ -58,12 +64,42 @@ fn imported_models_equal_the_reference() {
     let mut errors = Vec::new();
     for (name, golden) in FILES {
         let model = imported(name, &Hints::default());
-        assert_eq!(model.was_quantized, name.contains('q'), "{name}");
+        assert_eq!(
+            model.was_quantized,
+            name.contains("diffq") || name.contains("qat"),
+            "{name}"
+        );
         assert_eq!(model.dropped, Vec::<String>::new(), "{name}");
         errors.push((name, error_of(name, golden, model)));
     }
     for (name, error) in errors {
         assert!(error < TOLERANCE, "{name}: {error}");
+    }
+}
+
+/// Guards the order by which quantized weights get their names, for every class: files with names
+/// hold them in the order of the reference's modules.
+#[test]
+fn weights_are_ordered_as_in_the_references_modules() {
+    for name in [
+        "v2.th",
+        "tasnet.th",
+        "demucs-v3.th",
+        "hdemucs.th",
+        "htdemucs.th",
+    ] {
+        let bytes = file(name);
+        let package = bunri_import::Package::read(&bytes).unwrap();
+        let (class, config, _) = super::config::config(&package, &Hints::default()).unwrap();
+        let ours = class.module_order(&config.parameter_specs());
+        let ours: Vec<&str> = ours.iter().map(|(name, _)| name.as_str()).collect();
+        let reference = package.shapes().unwrap().into_iter().map(|(name, _)| name);
+        let reference: Vec<&str> = reference.collect();
+        let pairs = ours.iter().zip(&reference);
+        for (index, (ours, reference)) in pairs.enumerate() {
+            assert_eq!(ours, reference, "{name}: weight {index}");
+        }
+        assert_eq!(ours.len(), reference.len(), "{name}");
     }
 }
 

@@ -40,17 +40,10 @@ pub struct Imported {
 /// the file holds weights alone and `hints` do not say of what.
 pub fn import(bytes: &[u8], hints: &Hints, device: Device) -> Result<Imported, ImportModelError> {
     let package = Package::read(bytes)?;
-    let (config, dropped) = config::config(&package, hints)?;
+    let (class, config, dropped) = config::config(&package, hints)?;
     config.validate().map_err(ParameterError::from)?;
     let specs = config.parameter_specs();
-    let order: Vec<(String, Vec<usize>)> = specs
-        .iter()
-        .map(|spec| {
-            let shape = spec.shape.iter().map(|&n| n as usize).collect();
-            (spec.name.clone(), shape)
-        })
-        .collect();
-    let weights = package.weights(&order)?;
+    let weights = package.weights(&class.module_order(&specs))?;
     let shapes = weights.iter().map(|(name, array)| {
         let shape = array.shape.iter().map(|&n| n as i64).collect();
         (name.as_str(), shape)

@@ -1,0 +1,215 @@
+//! `trainer info`: what a model file is, and how late it is in each mode.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use bunri_model::{
+    Checkpoint, Network, NetworkConfig, Provenance, Separator, SharedWeights, built_in_model,
+};
+use bunri_stream::StemModel;
+use serde::Serialize;
+use tch::Device;
+
+use crate::model::DEFAULT;
+use crate::table::Table;
+
+/// Command line of `trainer info`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Model file, or `default` for the model that this program was built with.
+    #[arg(default_value = DEFAULT)]
+    model: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Overlaps that the latency of windowed models is given for: none, the least that sounds well, the
+/// default, and the most that plays live with little delay.
+const OVERLAPS: [f64; 4] = [0.25, 0.5, 0.75, 0.9];
+
+/// What is said of a model.
+#[derive(Debug, Serialize)]
+struct Info {
+    file: String,
+    bytes: usize,
+    architecture: String,
+    config: NetworkConfig,
+    parameters: usize,
+    stems: Vec<String>,
+    channels: usize,
+    sample_rate_hz: u32,
+    licence: String,
+    provenance: Provenance,
+    modes: Vec<Mode>,
+}
+
+/// A way to stream it.
+#[derive(Debug, Serialize)]
+struct Mode {
+    name: String,
+    chunk_frames: usize,
+    hop_frames: usize,
+    lookahead_frames: usize,
+    /// What comes out is this much later than what went in; without the time to compute it.
+    latency_frames: usize,
+    chunk_ms: f64,
+    hop_ms: f64,
+    lookahead_ms: f64,
+    latency_ms: f64,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// A file that cannot be read or is no model.
+pub fn run(args: Args) -> Result<()> {
+    let file = args.model.display().to_string();
+    let bytes = if file == DEFAULT {
+        built_in_model()
+            .context("this program was built without a model: name a file")?
+            .to_vec()
+    } else {
+        std::fs::read(&args.model).with_context(|| format!("reading {file}"))?
+    };
+    let checkpoint = Checkpoint::from_bytes(&bytes, Device::Cpu).with_context(|| {
+        format!("model {file} (files of other programs: see trainer import --help)")
+    })?;
+    let info = describe(file, bytes.len(), checkpoint)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&info)?);
+    } else {
+        print(&info);
+    }
+    Ok(())
+}
+
+fn describe(file: String, bytes: usize, checkpoint: Checkpoint) -> Result<Info> {
+    let Checkpoint {
+        network,
+        provenance,
+        licence,
+    } = checkpoint;
+    let config = network.config();
+    let architecture = serde_json::to_value(&config)?["architecture"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let signature = network.signature();
+    Ok(Info {
+        file,
+        bytes,
+        architecture,
+        parameters: config.parameter_count(),
+        config,
+        stems: signature.stems,
+        channels: signature.channels,
+        sample_rate_hz: signature.rate_hz,
+        licence,
+        provenance,
+        modes: modes(network)?,
+    })
+}
+
+/// Causal models have one mode, windowed ones as many as there are overlaps; those that leave the
+/// network too little context are left out.
+fn modes(network: Box<dyn Network>) -> Result<Vec<Mode>> {
+    let is_causal = network.causal().is_some();
+    let weights = Arc::new(SharedWeights::new(network));
+    let overlaps: &[f64] = if is_causal { &[0.0] } else { &OVERLAPS };
+    let mut modes = Vec::new();
+    for &overlap in overlaps {
+        let Ok(separator) = Separator::new(Arc::clone(&weights), overlap) else {
+            continue;
+        };
+        let spec = separator.spec();
+        let ms = |frames: usize| 1e3 * frames as f64 / f64::from(spec.rate_hz);
+        modes.push(Mode {
+            name: match is_causal {
+                true => "hop by hop".into(),
+                false => format!("overlap {overlap}"),
+            },
+            chunk_frames: spec.chunk_frames,
+            hop_frames: spec.hop_frames,
+            lookahead_frames: spec.lookahead_frames,
+            latency_frames: spec.latency_frames(),
+            chunk_ms: ms(spec.chunk_frames),
+            hop_ms: ms(spec.hop_frames),
+            lookahead_ms: ms(spec.lookahead_frames),
+            latency_ms: ms(spec.latency_frames()),
+        });
+    }
+    Ok(modes)
+}
+
+fn print(info: &Info) {
+    println!("{}", info.file);
+    let line = |name: &str, text: String| println!("  {name:<13} {text}");
+    line("architecture", info.architecture.clone());
+    line("stems", info.stems.join(", "));
+    line(
+        "audio",
+        format!("{} channels at {} Hz", info.channels, info.sample_rate_hz),
+    );
+    line(
+        "parameters",
+        format!(
+            "{} ({:.1} M)",
+            info.parameters,
+            info.parameters as f64 / 1e6
+        ),
+    );
+    line(
+        "file",
+        format!("{} bytes ({:.1} MB)", info.bytes, info.bytes as f64 / 1e6),
+    );
+    line("licence", info.licence.clone());
+    let Provenance {
+        data,
+        steps,
+        seed,
+        metrics,
+        notes,
+    } = &info.provenance;
+    line("trained on", data.clone());
+    if *steps > 0 {
+        line("training", format!("{steps} steps, seed {seed}"));
+    }
+    for (name, value) in metrics {
+        line("figure", format!("{name}: {value:.3}"));
+    }
+    for (name, value) in notes {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        let mut short: String = text.chars().take(100).collect();
+        if short.len() < text.len() {
+            short.push('…');
+        }
+        line("note", format!("{name}: {short}"));
+    }
+    println!();
+    let cell = |frames: usize, ms: f64| format!("{ms:.1} ms ({frames})");
+    let rows = info.modes.iter().map(|mode| {
+        vec![
+            mode.name.clone(),
+            cell(mode.chunk_frames, mode.chunk_ms),
+            cell(mode.hop_frames, mode.hop_ms),
+            cell(mode.lookahead_frames, mode.lookahead_ms),
+            cell(mode.latency_frames, mode.latency_ms),
+        ]
+    });
+    print!(
+        "{}",
+        Table {
+            title: "Latency in milliseconds and frames, without the time that computing takes"
+                .into(),
+            words: 1,
+            header: ["mode", "chunk", "hop", "lookahead", "latency"]
+                .map(String::from)
+                .to_vec(),
+            rows: rows.collect(),
+        }
+    );
+}
