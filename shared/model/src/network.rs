@@ -176,7 +176,6 @@ impl NetworkConfig {
 }
 
 /// Cuts the last axis down to `frames` around its centre; an odd frame goes from the end.
-#[must_use]
 pub fn center_trim(x: &Tensor, frames: i64) -> Tensor {
     let surplus = x.size().last().copied().unwrap_or(0) - frames;
     x.narrow(-1, surplus / 2, frames)

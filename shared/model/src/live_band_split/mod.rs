@@ -95,7 +95,7 @@ impl LiveBandSplit {
         let stems = (masks * heard).flatten(3, 4).transpose(2, 3); // [batch, spectra, stems * channels, bins]
         let mut x = self.stft.synthesise(carry, &stems).transpose(1, 2); // [batch, stems * channels, frames]
         if let Some(level) = &level {
-            x = x * carry.delayed(level, 2);
+            x = carry.delayed(level, 2) * x;
         }
         x.reshape([batch, -1, channels, frames])
     }
@@ -209,7 +209,7 @@ mod tests {
                 }
                 if name.starts_with("mask") && name.ends_with("bias") && !name.contains("norm") {
                     // Real parts are every other value.
-                    let _ = tensor.slice(0, 0, None, 2).fill_(1.0);
+                    let _ = tensor.slice(2, 0, None, 2).fill_(1.0);
                 }
             }
             let network = LiveBandSplit::from_parameters(config, parameters, Device::Cpu).unwrap();

@@ -109,7 +109,7 @@ impl LiveDemucs {
             x = resampler.down(carry, &x);
         }
         if let Some(level) = &level {
-            x = x * carry.delayed(level, 2);
+            x = carry.delayed(level, 2) * x;
         }
         x.reshape([batch, -1, channels, frames])
     }

@@ -55,6 +55,13 @@ impl CausalStream {
     }
 }
 
+/// Whether a network can hear this. What is not finite, or beyond +120 dBFS, would stay in its state
+/// and be heard in all that follows: such a hop counts as silence.
+fn is_sound(chunk: &Planar) -> bool {
+    let mut samples = chunk.channels().flatten();
+    samples.all(|sample| sample.abs() <= 1e6)
+}
+
 /// The same tensors again.
 fn copies(state: &[Tensor]) -> Vec<Tensor> {
     state.iter().map(Tensor::shallow_clone).collect()
@@ -77,7 +84,12 @@ impl StemModel for CausalStream {
         let network = causal(&self.weights);
         let state = &mut self.state;
         let separated = tch::no_grad(|| -> Result<Vec<f32>, tch::TchError> {
-            let hop = tensor_of(chunk)?.f_to_device(network.device())?;
+            let hop = if is_sound(chunk) {
+                tensor_of(chunk)?
+            } else {
+                tensor_of(&Planar::zeros(chunk.channel_count(), chunk.frames()))?
+            };
+            let hop = hop.f_to_device(network.device())?;
             Ok(float_values(&network.step(state, &hop))) // [1, stems, channels, hop]
         })
         .map_err(|error| SeparateError::Model(error.to_string()))?;
