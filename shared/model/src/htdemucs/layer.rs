@@ -82,13 +82,14 @@ pub(super) struct Linear {
 impl Linear {
     pub(super) fn new(scope: &Scope<'_>) -> Self {
         Self {
-            weight: scope.tensor("weight").flatten(1, -1),
+            weight: scope.tensor("weight"),
             bias: scope.tensor("bias"),
         }
     }
 
     pub(super) fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+        // Here, not once at the start: a view made before training begins gets no gradient.
+        x.linear(&self.weight.flatten(1, -1), Some(&self.bias))
     }
 }
 

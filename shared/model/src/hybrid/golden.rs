@@ -185,6 +185,31 @@ fn spectra_and_their_inverses_equal_the_reference() {
     assert_parts_equal_the_reference(&golden, &outputs);
 }
 
+/// Guards steps that are done in place only where no gradient is recorded, and views of weights made
+/// before training begins: training must see the network that the golden files are of, and reach
+/// every weight of it.
+#[test]
+fn networks_in_training_are_those_of_the_golden_files() {
+    print_head();
+    for case in ["htdemucs", "hdemucs-bands", "demucs-v3"] {
+        let network = load(case);
+        let golden = Golden::load(&format!("demucs4/{case}.output.safetensors"));
+        for tensor in network.parameters().values() {
+            let _ = tensor.set_requires_grad(true);
+        }
+        let output = network.forward(&input(&golden, 2));
+        let error = compare(case, &output.detach(), &golden.tensors["output"]);
+        assert!(error < TOLERANCE, "{case}: {error}");
+        output.square().sum(tch::Kind::Float).backward();
+        for (name, tensor) in network.parameters() {
+            let gradient = tensor.grad();
+            assert!(gradient.defined(), "{case}: {name} is out of reach");
+            let sum = gradient.abs().sum(tch::Kind::Float).double_value(&[]);
+            assert!(sum.is_finite(), "{case}: {name} has gradient {sum}");
+        }
+    }
+}
+
 #[derive(serde::Deserialize)]
 struct Count {
     config: NetworkConfig,
