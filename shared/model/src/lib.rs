@@ -12,7 +12,7 @@
 //! - [`demucs_v3`]: the time-domain Demucs of the v3 and v4 releases.
 //! - [`hdemucs`]: Hybrid Demucs (v3).
 //! - [`htdemucs`]: HTDemucs (v4).
-//! - [`conv_tasnet`]: Conv-TasNet.
+//! - [`conv_tasnet`]: masks over a learned transform (Conv-TasNet).
 //! - [`bag`]: several models, averaged stem by stem.
 //! - [`built_in_model`]: the default checkpoint, inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
