@@ -37,8 +37,11 @@ struct Job {
     chunk: Planar,
     stems: Vec<Planar>,
     deadline: Instant,
-    reply: SyncSender<(Job, Result<(), String>)>,
+    reply: SyncSender<Reply>,
 }
+
+/// A job that a worker is done with, and how it went.
+type Reply = (Job, Result<(), String>);
 
 impl Scheduler {
     /// Starts `workers` threads (at least one), on each of which libtorch uses one thread.
@@ -132,10 +135,7 @@ pub struct ScheduledSeparator {
     budget: Option<Duration>,
     chunk: Planar,
     stems: Vec<Planar>,
-    reply: (
-        SyncSender<(Job, Result<(), String>)>,
-        Receiver<(Job, Result<(), String>)>,
-    ),
+    reply: (SyncSender<Reply>, Receiver<Reply>),
 }
 
 impl ScheduledSeparator {
