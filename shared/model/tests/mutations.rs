@@ -2,7 +2,7 @@
 //! never a panic, and never asks for more memory than its config is allowed.
 //!
 //! The same as the fuzz target `checkpoint`, without its guidance and without its tools; with
-//! `BUNRI_MUTATE_SECONDS=600` it goes on for ten minutes.
+//! `BUNRI_MUTATE_SECONDS=600` it goes on for ten minutes, under `cargo test`: nextest stops tests then.
 #![allow(clippy::unwrap_used)] // Helpers of tests, as tests themselves.
 
 use std::time::{Duration, Instant};
