@@ -1,6 +1,6 @@
 //! `trainer`: renders data, trains and evaluates separators.
 
-use bunri_trainer::{bench, evaluate, export, import, info, render, train};
+use bunri_trainer::{average, bench, evaluate, export, import, info, render, train};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -25,6 +25,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Measure how fast models separate here, and against the reference packages.
     Bench(bench::Args),
+    /// Average the weights of several trainings from one start.
+    Average(average::Args),
     /// Make the file that is given away: smaller, with its figures on its card.
     Export(export::Args),
     /// Make a model file of what the reference packages (demucs 2 to 4) saved.
@@ -45,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Average(args) => average::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
         Command::Info(args) => info::run(args),
