@@ -57,7 +57,9 @@ def of_demucs_4(config):
     """The arguments of demucs==4.1.0's own classes."""
     config = renamed(config, stems="sources", sample_rate="samplerate", segment_frames="segment")
     config["segment"] = Fraction(config["segment"], config["samplerate"])
-    return config
+    # Widths are products of these: they must stay integers.
+    return {name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in config.items()}
 
 
 def demucs_v3(config):
