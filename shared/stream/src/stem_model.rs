@@ -219,7 +219,7 @@ pub trait StemModel {
     /// the next chunk.
     fn separate(&mut self, chunk: &Planar, stems: &mut [Planar]) -> Result<(), SeparateError>;
 
-    /// Separates consecutive chunks of one stream, for whoever can wait for several: many models
+    /// Separates consecutive chunks of one stream, for whoever can wait for several: some models
     /// are faster so. `stems` has an entry per chunk.
     ///
     /// Samples may differ from those of single calls by what the order of sums makes of them.

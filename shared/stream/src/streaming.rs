@@ -34,7 +34,7 @@ impl<M: StemModel> StreamingSeparator<M> {
     }
 
     /// As [`new`](Self::new), with `chunks` (at least 1) shown to the model at a time: faster with
-    /// many models, later by as many hops, and different in the last bits.
+    /// some models, later by as many hops, and different in the last bits.
     ///
     /// # Errors
     /// As [`new`](Self::new).

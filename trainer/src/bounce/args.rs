@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(long, value_name = "FRACTION", default_value_t = DEFAULT_OVERLAP)]
     pub overlap: f64,
 
-    /// Chunks given to the model at a time: more is faster with large models and on GPUs, takes more
+    /// Chunks given to the model at a time: more may be faster on GPUs and several cores, takes more
     /// memory, and changes the last bits.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub batch: u16,
