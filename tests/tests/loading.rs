@@ -101,9 +101,21 @@ fn loaded_libraries(part: &str) -> Vec<String> {
         .collect()
 }
 
-/// Number of threads of this process.
+/// Number of threads of this process, once it no longer changes: the system lists a thread for a
+/// moment after it was joined.
 fn threads() -> usize {
-    std::fs::read_dir("/proc/self/task")
-        .expect("the threads")
-        .count()
+    let count = || {
+        std::fs::read_dir("/proc/self/task")
+            .expect("the threads")
+            .count()
+    };
+    let mut before = count();
+    loop {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let now = count();
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
 }

@@ -4,14 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use bunri_model::{
-    Checkpoint, Network, NetworkConfig, Provenance, Separator, SharedWeights, built_in_model,
-};
+use bunri_model::{Checkpoint, Network, NetworkConfig, Provenance, Separator, SharedWeights};
 use bunri_stream::StemModel;
 use serde::Serialize;
 use tch::Device;
 
-use crate::model::DEFAULT;
+use crate::model::{DEFAULT, default_bytes};
 use crate::table::Table;
 
 /// Command line of `trainer info`.
@@ -67,9 +65,7 @@ struct Mode {
 pub fn run(args: Args) -> Result<()> {
     let file = args.model.display().to_string();
     let bytes = if file == DEFAULT {
-        built_in_model()
-            .context("this program was built without a model: name a file")?
-            .to_vec()
+        default_bytes()?.to_vec()
     } else {
         std::fs::read(&args.model).with_context(|| format!("reading {file}"))?
     };

@@ -1,6 +1,7 @@
 //! The model of a command: where it comes from, and streams through it.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -42,7 +43,13 @@ pub struct ModelCard {
 #[derive(Debug)]
 pub struct Model {
     weights: Arc<SharedWeights>,
-    card: ModelCard,
+    source: PathBuf,
+    parameters: Option<usize>,
+    licence: String,
+    provenance: Provenance,
+    spec: ModelSpec,
+    device: String,
+    overlap: f64,
 }
 
 impl Model {
@@ -54,16 +61,11 @@ impl Model {
     pub fn load(source: &Path, device: DeviceChoice, overlap: f64) -> Result<Self> {
         let device = device.resolve()?;
         let name = source.display();
-        let (sha256, bytes, model) = if source == Path::new(DEFAULT) {
-            let bytes = built_in_model()
-                .context("this program was built without a model: choose one with --model")?;
-            let checkpoint = Checkpoint::from_bytes(bytes, device).context("the built-in model")?;
-            (sha256_of(bytes), bytes.len(), checkpoint.into())
+        let model: LoadedModel = if source == Path::new(DEFAULT) {
+            let checkpoint = Checkpoint::from_bytes(default_bytes()?, device);
+            checkpoint.context("the built-in model")?.into()
         } else {
-            let model =
-                LoadedModel::load(source, device).with_context(|| format!("model {name}"))?;
-            let bytes = std::fs::read(source).with_context(|| format!("model {name}"))?;
-            (sha256_of(&bytes), bytes.len(), model)
+            LoadedModel::load(source, device).with_context(|| format!("model {name}"))?
         };
         if let Some(warning) = model.warning {
             eprintln!("warning: {name}: {warning}");
@@ -74,30 +76,47 @@ impl Model {
         let spec = Separator::new(Arc::clone(&weights), overlap)?
             .spec()
             .clone();
-        let card = ModelCard {
-            source: name.to_string(),
-            sha256,
-            bytes,
+        Ok(Self {
+            weights,
+            source: source.to_owned(),
             parameters,
             licence,
             provenance,
             spec,
             device: device_name(device),
             overlap,
-        };
-        Ok(Self { weights, card })
+        })
     }
 
-    /// What is known of it.
-    #[must_use]
-    pub fn card(&self) -> &ModelCard {
-        &self.card
+    /// What a report says about it. Reads the file again, for its hash.
+    ///
+    /// # Errors
+    /// A file that can no longer be read.
+    pub fn card(&self) -> Result<ModelCard> {
+        let source = self.source.display().to_string();
+        let bytes: Cow<'static, [u8]> = if source == DEFAULT {
+            default_bytes()?.into()
+        } else {
+            let bytes = std::fs::read(&self.source);
+            bytes.with_context(|| format!("model {source}"))?.into()
+        };
+        Ok(ModelCard {
+            source,
+            sha256: sha256_of(&bytes),
+            bytes: bytes.len(),
+            parameters: self.parameters,
+            licence: self.licence.clone(),
+            provenance: self.provenance.clone(),
+            spec: self.spec.clone(),
+            device: self.device.clone(),
+            overlap: self.overlap,
+        })
     }
 
     /// What it makes, and how it sees time.
     #[must_use]
     pub fn spec(&self) -> &ModelSpec {
-        &self.card.spec
+        &self.spec
     }
 
     /// A new stream through it.
@@ -105,10 +124,7 @@ impl Model {
     /// # Errors
     /// None that [`load`](Self::load) did not have.
     pub fn separator(&self) -> Result<Separator> {
-        Ok(Separator::new(
-            Arc::clone(&self.weights),
-            self.card.overlap,
-        )?)
+        Ok(Separator::new(Arc::clone(&self.weights), self.overlap)?)
     }
 
     /// What became of the device, if it failed; a sentence for the user.
@@ -120,13 +136,14 @@ impl Model {
     /// One line: which model, where it runs, how it sees time.
     #[must_use]
     pub fn description(&self) -> String {
-        let ModelCard {
+        let Self {
             source,
             parameters,
             spec,
             device,
             ..
-        } = &self.card;
+        } = self;
+        let source = source.display();
         let seconds = |frames: usize| frames as f64 / f64::from(spec.rate_hz);
         let size = parameters.map_or_else(String::new, |parameters| {
             format!("{:.1} M parameters: ", parameters as f64 / 1e6)
@@ -141,6 +158,14 @@ impl Model {
             seconds(spec.latency_frames()),
         )
     }
+}
+
+/// The bytes of the model that comes with the program.
+///
+/// # Errors
+/// If it was built without one.
+pub fn default_bytes() -> Result<&'static [u8]> {
+    built_in_model().context("this program was built without a model: choose a model file")
 }
 
 fn sha256_of(bytes: &[u8]) -> String {

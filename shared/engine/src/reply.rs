@@ -1,9 +1,9 @@
 //! What a call leaves for its caller: a status, and a text per thread.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use bunri_model::run::{message_of, without_backtrace};
 use bunri_stream::engine::abi::{FAILED, OK, Status, Text};
 
 thread_local! {
@@ -38,22 +38,6 @@ pub(crate) fn keep_devices(names: &[String]) -> Text {
         *text = names.join("\n");
         Text::borrow(text.as_bytes())
     })
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
-}
-
-/// libtorch appends its C++ stack, fifty lines of addresses, to every message.
-fn without_backtrace(reason: &str) -> &str {
-    let end = reason.find("Exception raised from").unwrap_or(reason.len());
-    // A debug-printed reason has its line feeds escaped.
-    let kept = reason[..end].trim_end();
-    kept.strip_suffix("\\n").unwrap_or(kept)
 }
 
 #[cfg(test)]

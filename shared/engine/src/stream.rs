@@ -1,7 +1,7 @@
 //! One open model: a stream's state, over weights that it shares with others.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -90,15 +90,16 @@ impl Stream {
 
 /// The process's one scheduler, started for the first stream. A core stays free for the audio.
 fn scheduler() -> Result<Arc<Scheduler>, String> {
-    static SCHEDULER: OnceLock<Arc<Scheduler>> = OnceLock::new();
-    if let Some(scheduler) = SCHEDULER.get() {
+    static SCHEDULER: Mutex<Option<Arc<Scheduler>>> = Mutex::new(None);
+    // A panic while starting leaves none, as it was.
+    let mut scheduler = SCHEDULER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(scheduler) = &*scheduler {
         return Ok(Arc::clone(scheduler));
     }
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let started = Scheduler::start(cores.saturating_sub(1))
         .map_err(|error| format!("no threads to separate on: {error}"))?;
-    // Of two that started at once one is kept; the other's threads sleep.
-    Ok(Arc::clone(SCHEDULER.get_or_init(|| started)))
+    Ok(Arc::clone(scheduler.insert(started)))
 }
 
 fn display(error: impl std::fmt::Display) -> String {

@@ -21,6 +21,7 @@
 //! - [`import`]: models of the reference packages as networks of this crate.
 //! - [`parameters`]: names, shapes and initial values of weights.
 //! - [`published`]: sizes of the reference packages, by name.
+//! - [`run`]: what is left of a failure of libtorch, for people.
 //! - [`scheduler`]: many live streams on few threads.
 //! - [`separator`]: any network as a [`StemModel`](bunri_stream::StemModel).
 
@@ -45,7 +46,7 @@ mod model_file;
 pub mod network;
 pub mod parameters;
 pub mod published;
-mod run;
+pub mod run;
 pub mod scheduler;
 pub mod separator;
 mod shared_weights;

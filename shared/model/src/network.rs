@@ -34,6 +34,17 @@ pub struct Window {
     pub output_frames: usize,
 }
 
+impl Window {
+    /// The window of a network whose output is as long as its input.
+    #[must_use]
+    pub fn whole(frames: usize) -> Self {
+        Self {
+            chunk_frames: frames,
+            output_frames: frames,
+        }
+    }
+}
+
 /// A separation network: weights, and nothing that changes from call to call.
 pub trait Network: std::fmt::Debug + Send {
     /// The audio that it takes and makes.

@@ -28,7 +28,9 @@ pub(crate) fn is_device_failure(reason: &str) -> bool {
     is_out_of_memory(reason) || signs.iter().any(|sign| reason.contains(sign))
 }
 
-fn message_of(panic: &(dyn Any + Send)) -> &str {
+/// What a panic said.
+#[must_use]
+pub fn message_of(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -36,8 +38,10 @@ fn message_of(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
-/// libtorch appends its C++ stack, fifty lines of addresses, to every message.
-fn without_backtrace(reason: &str) -> &str {
+/// The part of a message that is for people: libtorch appends its C++ stack, fifty lines of
+/// addresses, to every one.
+#[must_use]
+pub fn without_backtrace(reason: &str) -> &str {
     let end = reason.find("Exception raised from").unwrap_or(reason.len());
     // A debug-printed reason has its line feeds escaped.
     let kept = reason[..end].trim_end();

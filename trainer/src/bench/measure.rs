@@ -69,13 +69,11 @@ pub struct Measurement {
 ///
 /// # Errors
 /// An overlap that the model cannot work with; a model that fails.
-pub fn measure(subject: &Subject, plan: &Plan) -> Result<Measurement> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let scheduler = Scheduler::start(cores.saturating_sub(1))?;
+pub fn measure(subject: &Subject, plan: &Plan, scheduler: &Arc<Scheduler>) -> Result<Measurement> {
     let streams = (0..plan.instances.max(1))
         .map(|_| {
             let separator = subject.separator(plan.overlap)?;
-            let mut stream = ScheduledSeparator::new(separator, Arc::clone(&scheduler));
+            let mut stream = ScheduledSeparator::new(separator, Arc::clone(scheduler));
             let spec = stream.spec();
             let hop_seconds = spec.hop_frames as f64 / f64::from(spec.rate_hz);
             let budget = Duration::from_secs_f64(hop_seconds);

@@ -14,10 +14,11 @@ pub mod python;
 pub mod subject;
 
 use std::path::PathBuf;
+use std::thread;
 
 use anyhow::{Context, Result};
 use bunri_model::checkpoint::write_atomically;
-use bunri_model::{DEFAULT_OVERLAP, DeviceChoice};
+use bunri_model::{DEFAULT_OVERLAP, DeviceChoice, Scheduler};
 use serde::Serialize;
 
 use crate::table::Table;
@@ -102,6 +103,8 @@ pub fn run(args: Args) -> Result<()> {
         }
         return Ok(());
     }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let scheduler = Scheduler::start(cores.saturating_sub(1))?;
     let mut report = Report::default();
     for model in &args.models {
         for device in &args.devices {
@@ -127,7 +130,9 @@ pub fn run(args: Args) -> Result<()> {
                         scheduled: args.scheduled,
                         threads: *threads,
                     };
-                    report.streams.push(measure::measure(&subject, &plan)?);
+                    report
+                        .streams
+                        .push(measure::measure(&subject, &plan, &scheduler)?);
                 }
             }
         }

@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use bunri_model::device::device_name;
 use bunri_model::{
     Checkpoint, DeviceChoice, LoadedModel, NetworkConfig, Provenance, Separator, SharedWeights,
-    Storage, built_in_model, published,
+    Storage, published,
 };
 
-use crate::model::DEFAULT;
+use crate::model::{DEFAULT, default_bytes};
 
 /// A model on a device.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Subject {
             checkpoint = Some(new.to_bytes(Storage::F32)?);
             new.into()
         } else if source == Path::new(DEFAULT) {
-            let bytes = built_in_model().context("this program was built without a model")?;
+            let bytes = default_bytes()?;
             checkpoint = Some(bytes.to_vec());
             Checkpoint::from_bytes(bytes, device)?.into()
         } else {

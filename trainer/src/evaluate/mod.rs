@@ -80,8 +80,9 @@ pub struct Args {
 /// written.
 pub fn run(args: Args) -> Result<()> {
     let model = Model::load(&args.model, args.device, args.overlap)?;
-    let stems = scored_stems(&model.card().spec.stems, &args.stems)?;
-    let songs = chosen_songs(&args.data, &model.card().spec.stems, &args.songs)?;
+    let card = model.card()?;
+    let stems = scored_stems(&model.spec().stems, &args.stems)?;
+    let songs = chosen_songs(&args.data, &model.spec().stems, &args.songs)?;
     if let Some(path) = &args.json {
         // Better now than after an hour of separating.
         let folder = path
@@ -101,13 +102,7 @@ pub fn run(args: Args) -> Result<()> {
         reports.push(report);
     }
     let data = args.data.display().to_string();
-    let report = Report::new(
-        model.card().clone(),
-        !args.no_consistency,
-        data,
-        stems,
-        reports,
-    );
+    let report = Report::new(card, !args.no_consistency, data, stems, reports);
     print!("{}", report.tables());
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report).context("cannot write the report as JSON")?;
@@ -181,7 +176,7 @@ fn evaluate_song(
             score_song(&pairs, track.rate_hz, args.windows),
         );
     };
-    let names = &model.card().spec.stems;
+    let names = &model.spec().stems;
     score(MODEL, &|_, name| {
         let index = names.iter().position(|stem| stem == name)?;
         estimates.get(index).cloned()

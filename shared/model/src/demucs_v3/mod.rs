@@ -86,10 +86,7 @@ impl Network for DemucsV3 {
     }
 
     fn window(&self) -> Window {
-        Window {
-            chunk_frames: self.config.segment_frames,
-            output_frames: self.config.segment_frames,
-        }
+        Window::whole(self.config.segment_frames)
     }
 
     /// The output is as long as the input, which is padded with zeros to a

@@ -71,10 +71,7 @@ impl Network for HDemucs {
     }
 
     fn window(&self) -> Window {
-        Window {
-            chunk_frames: self.config.segment_frames,
-            output_frames: self.config.segment_frames,
-        }
+        Window::whole(self.config.segment_frames)
     }
 
     /// The output is as long as the input, of any length.

@@ -80,10 +80,7 @@ impl Network for HTDemucs {
 
     /// The segments that it was trained on: it knows no other positions.
     fn window(&self) -> Window {
-        Window {
-            chunk_frames: self.config.segment_frames,
-            output_frames: self.config.segment_frames,
-        }
+        Window::whole(self.config.segment_frames)
     }
 
     /// The output is as long as the input. Inputs shorter than the segments it was trained on are

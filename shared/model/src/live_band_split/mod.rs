@@ -150,10 +150,7 @@ impl Network for LiveBandSplit {
 
     /// The segments that it is trained on.
     fn window(&self) -> Window {
-        Window {
-            chunk_frames: self.config.segment_frames,
-            output_frames: self.config.segment_frames,
-        }
+        Window::whole(self.config.segment_frames)
     }
 
     fn forward(&self, mix: &Tensor) -> Tensor {
