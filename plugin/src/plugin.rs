@@ -9,7 +9,8 @@ use nice_plug::prelude::*;
 
 use crate::exchange::{Counts, HostSetup, STEMS};
 use crate::link::{AudioLink, Controls};
-use crate::params::BunriParams;
+use crate::monitor::Monitor;
+use crate::params::{BunriParams, linear_gain};
 use crate::separation::{Condition, Separation};
 
 /// Main bus and stem buses.
@@ -24,6 +25,7 @@ const STEREO: NonZeroU32 = new_nonzero_u32(2);
 #[derive(Default)]
 pub struct BunriPlugin {
     params: Arc<BunriParams>,
+    monitor: Arc<Monitor>,
     /// Main thread's half, while active.
     separation: Option<Separation>,
     /// Audio thread's half, while active.
@@ -33,6 +35,12 @@ pub struct BunriPlugin {
 }
 
 impl BunriPlugin {
+    /// What there is to see of this instance, for as long as anybody looks.
+    #[must_use]
+    pub fn monitor(&self) -> Arc<Monitor> {
+        Arc::clone(&self.monitor)
+    }
+
     /// Whether stems are made, and if not, why; `None` while inactive.
     pub fn condition(&mut self) -> Option<&Condition> {
         self.separation.as_mut().map(Separation::condition)
@@ -151,7 +159,10 @@ impl Plugin for BunriPlugin {
             return ProcessStatus::Error("a stem's bus is not stereo");
         };
         let controls = Controls {
-            stem_gains: self.params.stem_gains(),
+            stem_gains: self
+                .params
+                .strips()
+                .map(|strip| linear_gain(strip.gain_db.value())),
             bypass: self.params.bypass.value(),
         };
         link.process(
