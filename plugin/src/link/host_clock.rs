@@ -41,6 +41,16 @@ pub struct HostClock {
     /// The same with the waiting not counted against the host: what it would lead by if the worker
     /// answered at once.
     own_lead_seconds: f64,
+    /// Seconds of audio since the reset, up to the block now playing, and the time that the host
+    /// itself took for them.
+    since_reset: SinceReset,
+}
+
+#[derive(Debug, Default)]
+struct SinceReset {
+    begun: bool,
+    audio_seconds: f64,
+    own_seconds: f64,
 }
 
 impl HostClock {
@@ -57,7 +67,14 @@ impl HostClock {
             waited: Duration::ZERO,
             lead_seconds: 0.0,
             own_lead_seconds: 0.0,
+            since_reset: SinceReset::default(),
         }
+    }
+
+    /// Playing begins anew: the time until the next block tells nothing. What is known of the host
+    /// stays known. Real-time safe.
+    pub fn reset(&mut self) {
+        self.since_reset = SinceReset::default();
     }
 
     /// Notes that a block begins. Real-time safe (reading the clock is no system call).
@@ -65,6 +82,10 @@ impl HostClock {
         if let Some(started) = self.block_started {
             let passed = now.saturating_duration_since(started);
             let own = passed.saturating_sub(self.waited);
+            if self.since_reset.begun {
+                self.since_reset.audio_seconds += self.host.seconds(self.block_frames);
+                self.since_reset.own_seconds += own.as_secs_f64();
+            }
             if own > PAUSE {
                 self.distrust();
             } else {
@@ -73,6 +94,7 @@ impl HostClock {
                 self.own_lead_seconds = advanced(self.own_lead_seconds, audio_seconds, own);
             }
         }
+        self.since_reset.begun = true;
         self.block_started = Some(now);
         self.block_frames = frames;
         self.waited = Duration::ZERO;
@@ -93,6 +115,18 @@ impl HostClock {
             let lead = Duration::try_from_secs_f64(self.lead_seconds.max(0.0)).unwrap_or_default();
             lead.saturating_sub(self.waited)
         }
+    }
+
+    /// Whether the host was seen to play since the reset: to have taken at least half as long as
+    /// the audio itself. Until there is evidence, it is taken for one that renders.
+    #[must_use]
+    pub fn is_playing(&self) -> bool {
+        let SinceReset {
+            begun: _,
+            audio_seconds,
+            own_seconds,
+        } = self.since_reset;
+        !self.host.offline && audio_seconds > 0.0 && own_seconds > 0.5 * audio_seconds
     }
 
     /// Whether the host says that it renders offline.
