@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Phase};
 
 /// Channels of every bus.
 pub const CHANNELS: usize = 2;
@@ -145,6 +145,13 @@ impl Shared {
 
     pub(crate) fn fail(&self) {
         self.failed.store(true, Ordering::Release);
+    }
+
+    /// Worker: there will be no more stems, for this reason.
+    pub(crate) fn fail_for(&self, reason: String) {
+        self.monitor
+            .update(|status| status.phase = Phase::Dry { reason });
+        self.fail();
     }
 
     pub(crate) fn stopping(&self) -> bool {

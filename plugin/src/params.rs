@@ -9,6 +9,7 @@ use std::sync::Arc;
 use nice_plug::prelude::*;
 
 use crate::exchange::STEMS;
+use crate::link::{Controls, Strip};
 use crate::settings::Settings;
 
 /// Lowest gain in dB; it means silence.
@@ -93,6 +94,24 @@ impl BunriParams {
     #[must_use]
     pub fn strips(&self) -> [&StripParams; STEMS] {
         [&self.drums, &self.bass, &self.other, &self.vocals]
+    }
+
+    /// All values as of now, for the audio thread. Real-time safe.
+    #[must_use]
+    pub fn controls(&self) -> Controls {
+        Controls {
+            strips: self.strips().map(|strip| Strip {
+                gain: linear_gain(strip.gain_db.value()),
+                solo: strip.solo.value(),
+                mute: strip.mute.value(),
+                pan: strip.pan.value(),
+                width: strip.width.value(),
+            }),
+            dry_wet: self.dry_wet.value(),
+            bypass: self.bypass.value(),
+            consistency: self.consistency.value(),
+            aux_pre_fader: self.aux_pre_fader.value(),
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub struct HostClock {
     block_started: Option<Instant>,
     /// Frames of the block that began then.
     block_frames: usize,
+    /// Frames of the whole block of the host's, if that one is a part of it.
+    host_block_frames: usize,
     /// Time that the audio thread has waited in this block.
     waited: Duration,
     /// Seconds of audio given to the host before they were due.
@@ -64,6 +66,7 @@ impl HostClock {
             freewheeling_seconds,
             block_started: None,
             block_frames: 0,
+            host_block_frames: 0,
             waited: Duration::ZERO,
             lead_seconds: 0.0,
             own_lead_seconds: 0.0,
@@ -75,6 +78,11 @@ impl HostClock {
     /// stays known. Real-time safe.
     pub fn reset(&mut self) {
         self.since_reset = SinceReset::default();
+    }
+
+    /// Notes how much the host sends at once. Real-time safe.
+    pub fn host_sends(&mut self, frames: usize) {
+        self.host_block_frames = frames;
     }
 
     /// Notes that a block begins. Real-time safe (reading the clock is no system call).
@@ -106,7 +114,8 @@ impl HostClock {
     /// lead, which is zero or a few blocks that a sound card already holds.
     #[must_use]
     pub fn free_wait(&self) -> Duration {
-        let blocks_seconds = self.host.seconds(FREEWHEELING_BLOCKS * self.block_frames);
+        let block_frames = self.block_frames.max(self.host_block_frames);
+        let blocks_seconds = self.host.seconds(FREEWHEELING_BLOCKS * block_frames);
         if self.host.offline
             || self.own_lead_seconds > self.freewheeling_seconds.max(blocks_seconds)
         {

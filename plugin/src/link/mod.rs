@@ -108,11 +108,21 @@ impl AudioLink {
     /// Overwrites the input in `main` with the mix, and `stem_buses` with the stems, all later by
     /// the latency. All buses must have one length; of any number of frames.
     ///
-    /// What is no number counts as silence, on every bus.
+    /// `host_block_frames`: length of the block that the host sent, where this is a part of it; 0
+    /// where it is all. What is no number counts as silence, on every bus.
     ///
     /// Real-time safe: no locks, no allocation, and no system calls except for waiting where
     /// [`host_clock::HostClock::free_wait`] says that it harms nobody.
-    pub fn process(&mut self, main: Bus<'_>, stem_buses: [Bus<'_>; STEMS], controls: &Controls) {
+    pub fn process(
+        &mut self,
+        main: Bus<'_>,
+        stem_buses: [Bus<'_>; STEMS],
+        controls: &Controls,
+        host_block_frames: usize,
+    ) {
+        if let Some(stream) = &mut self.stream {
+            stream.host_sends(host_block_frames.max(main[0].len()));
+        }
         let [mut left, mut right] = main;
         let mut stem_buses = stem_buses;
         let mut loudness = BlockLoudness::default();

@@ -104,6 +104,11 @@ impl StemStream {
         self.restarted = true;
     }
 
+    /// The host sends blocks of so many frames, of which the next ones may be parts. Real-time safe.
+    pub(crate) fn host_sends(&mut self, block_frames: usize) {
+        self.clock.host_sends(block_frames);
+    }
+
     /// Whether the host was seen to play in real time since the reset, rather than to render.
     pub(crate) fn host_plays(&self) -> bool {
         self.clock.is_playing()
@@ -118,14 +123,13 @@ impl StemStream {
     /// `max_block_frames`.
     ///
     /// Real-time safe, except where [`HostClock::free_wait`] says that waiting harms nobody.
-    pub(crate) fn process(
-        &mut self,
-        input: [&[f32]; CHANNELS],
-        stems: &mut [StemSamples],
-    ) {
+    pub(crate) fn process(&mut self, input: [&[f32]; CHANNELS], stems: &mut [StemSamples]) {
         self.clock.block_begins(Instant::now(), stems.len());
         if !self.send(input) {
-            self.connection.shared.monitor.count_late(stems.len(), !self.late);
+            self.connection
+                .shared
+                .monitor
+                .count_late(stems.len(), !self.late);
             self.restart();
             stems.fill(Default::default());
             return;
@@ -139,7 +143,10 @@ impl StemStream {
         let (silent, wanted) = stems.split_at_mut(silent_frames);
         silent.fill(Default::default());
         if self.restarted {
-            self.connection.shared.monitor.count_late(silent_frames, false);
+            self.connection
+                .shared
+                .monitor
+                .count_late(silent_frames, false);
         }
         if wanted.is_empty() {
             // Room for the worker, who would otherwise stand before a ring full of the past.
@@ -153,7 +160,10 @@ impl StemStream {
             0 => false,
             missing_frames => {
                 let first = !self.late || got_frames > 0;
-                self.connection.shared.monitor.count_late(missing_frames, first);
+                self.connection
+                    .shared
+                    .monitor
+                    .count_late(missing_frames, first);
                 true
             }
         };
@@ -194,11 +204,7 @@ impl StemStream {
 
     /// Fills `wanted` from its beginning with the frames from `first_wanted` on; returns how many
     /// there were, after waiting for them as long as that is free.
-    fn receive_or_wait(
-        &mut self,
-        first_wanted: u64,
-        wanted: &mut [StemSamples],
-    ) -> usize {
+    fn receive_or_wait(&mut self, first_wanted: u64, wanted: &mut [StemSamples]) -> usize {
         let mut got_frames = self.receive(first_wanted, wanted);
         let free_wait = self.clock.free_wait();
         if got_frames == wanted.len() || free_wait < MIN_WAIT {
@@ -212,6 +218,7 @@ impl StemStream {
                     // place of waiting as long for the next block. In any other host it is late.
                     if self.clock.is_offline() {
                         self.connection.shared.fail();
+                        self.connection.shared.monitor.set_unanswered();
                     }
                     self.clock.distrust();
                 }

@@ -17,12 +17,13 @@ pub mod history;
 pub mod meters;
 pub mod status;
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use bunri_stream::engine::DeviceInfo;
 pub use history::{Column, History, StemColumn};
 pub use meters::{BusLevel, Levels, Meters};
-pub use status::{Activation, ChangeState, DeviceInfo, ModelInfo, Phase, Status};
+pub use status::{Activation, ChangeState, ModelInfo, Phase, Status};
 
 use crate::exchange::Counts;
 
@@ -35,6 +36,7 @@ pub struct Monitor {
     pub history: History,
     counts: CountsNow,
     load: AtomicF32,
+    unanswered: AtomicBool,
     status: RwLock<Arc<Status>>,
 }
 
@@ -43,6 +45,15 @@ impl Monitor {
     #[must_use]
     pub fn status(&self) -> Arc<Status> {
         let status = self.status.read().unwrap_or_else(PoisonError::into_inner);
+        if self.unanswered.load(Ordering::Relaxed) && status.phase == Phase::Separating {
+            let reason = "the model no longer answers: deactivate and activate the plugin again";
+            return Arc::new(Status {
+                phase: Phase::Dry {
+                    reason: reason.to_owned(),
+                },
+                ..Status::clone(&status)
+            });
+        }
         Arc::clone(&status)
     }
 
@@ -93,8 +104,13 @@ impl Monitor {
         self.counts.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Audio thread: the worker gave no answer for so long that there will be none.
+    pub(crate) fn set_unanswered(&self) {
+        self.unanswered.store(true, Ordering::Relaxed);
+    }
+
     /// Main thread: a new activation begins.
-    pub(crate) fn clear_counts(&self) {
+    pub(crate) fn begin_activation(&self) {
         let CountsNow {
             dropouts,
             late_frames,
@@ -104,6 +120,7 @@ impl Monitor {
             count.store(0, Ordering::Relaxed);
         }
         self.load.set(0.0);
+        self.unanswered.store(false, Ordering::Relaxed);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is loaded, how late it is, and what is wrong, in words and numbers for a status line.
 
+use bunri_stream::engine::DeviceInfo;
+
 /// Everything about a plugin that changes seldom.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
@@ -66,11 +68,11 @@ pub struct ModelInfo {
     pub chunk_ms: f64,
     /// Time that it sees ahead, in milliseconds.
     pub lookahead_ms: f64,
-    /// Where it runs, as people call it: `CPU`, `NVIDIA H100`.
-    pub device: String,
-    /// Memory of that device in bytes, where it is known.
-    pub device_memory_bytes: Option<u64>,
-    /// What the engine has to say: for instance that it fell back to the CPU.
+    /// Where it runs.
+    pub device: Option<DeviceInfo>,
+    /// Size of its weights, which all streams of one model on one device share; where it is known.
+    pub weights_bytes: Option<u64>,
+    /// What the engine has to say, for instance that it fell back to the CPU.
     pub notice: Option<String>,
 }
 
@@ -85,17 +87,6 @@ impl ModelInfo {
             self.chunk_ms
         )
     }
-}
-
-/// A device that models can run on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceInfo {
-    /// What [`Settings::choose_device`](crate::settings::Settings::choose_device) takes.
-    pub id: String,
-    /// As people call it.
-    pub name: String,
-    /// Its memory in bytes, where it is known.
-    pub memory_bytes: Option<u64>,
 }
 
 /// What became of a change of model, mode or device.

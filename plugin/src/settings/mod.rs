@@ -17,11 +17,13 @@ pub mod choice;
 pub mod models;
 pub mod saved;
 
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use nice_plug::params::persist::PersistentField;
 
-pub use choice::{AUTO_DEVICE, Choice, Mode, ModelChoice, Shipped, StudioLatency};
+pub use bunri_stream::{BuiltIn, Mode};
+pub use choice::{AUTO_DEVICE, Choice, Content, ModelChoice, ModelFile, mode_name};
 use saved::Saved;
 
 /// Who changed the choice.
@@ -82,7 +84,7 @@ impl Settings {
         self.want(self.choice().with_mode(mode));
     }
 
-    /// Chooses a device by its id, one of [`DeviceInfo::id`](crate::monitor::DeviceInfo::id) or
+    /// Chooses a device by its name, one of [`Status::devices`](crate::monitor::Status::devices) or
     /// [`AUTO_DEVICE`].
     pub fn choose_device(&self, device: impl Into<String>) {
         let device = device.into();
@@ -106,19 +108,35 @@ impl Settings {
         self.tell(ChangedBy::User);
     }
 
-    /// The wanted choice can be heard: it is kept, unless another is wanted by now. `choice` may
-    /// know more than what was wanted (the content hash of its file).
-    pub(crate) fn keep(&self, choice: &Choice) {
+    /// What was asked for can be heard, as `got`: that is kept, unless another is wanted by now.
+    pub(crate) fn keep(&self, asked: &Choice, got: &Choice) {
         let mut held = self.held();
         if held
             .wanted
             .as_ref()
-            .is_some_and(|wanted| wanted.is_same(choice))
+            .is_some_and(|wanted| wanted.is_same(asked))
         {
             held.wanted = None;
-            held.kept = choice.clone();
-        } else if held.kept.is_same(choice) {
-            held.kept = choice.clone();
+            held.kept = got.clone();
+        } else if held.kept.is_same(asked) {
+            held.kept = got.clone();
+        }
+    }
+
+    /// What is in the file at `path`.
+    pub(crate) fn learn(&self, path: &Path, content: &Content) {
+        let mut held = self.held();
+        let Held {
+            kept,
+            wanted,
+            problem: _,
+        } = &mut *held;
+        for choice in std::iter::once(kept).chain(wanted) {
+            if let ModelChoice::File(file) = &mut choice.model
+                && file.path == path
+            {
+                file.content = Some(content.clone());
+            }
         }
     }
 
@@ -189,22 +207,22 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> ModelChoice {
-        ModelChoice::File(choice::ModelFile::at(path))
+        ModelChoice::File(ModelFile::at(path))
     }
 
     /// Guards against a shipped model that runs in the other one's mode.
     #[test]
     fn a_shipped_model_and_its_mode_go_together() {
         let settings = Settings::default();
-        settings.choose_mode(Mode::Studio(StudioLatency::Quarter));
+        settings.choose_mode(Mode::Studio { latency_ms: 250 });
         assert_eq!(
             settings.choice().model,
-            ModelChoice::Shipped(Shipped::Studio)
+            ModelChoice::Shipped(BuiltIn::Studio)
         );
-        settings.choose_model(ModelChoice::Shipped(Shipped::Live));
+        settings.choose_model(ModelChoice::Shipped(BuiltIn::Live));
         assert_eq!(settings.choice().mode, Mode::Live);
         settings.choose_model(file("/m/my.safetensors"));
-        settings.choose_mode(Mode::Studio(StudioLatency::Two));
+        settings.choose_mode(Mode::Studio { latency_ms: 2000 });
         assert_eq!(settings.choice().model, file("/m/my.safetensors"));
     }
 

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::choice::{ModelChoice, ModelFile, Shipped};
+use bunri_stream::BuiltIn;
+
+use super::choice::{ModelChoice, ModelFile};
 
 /// Extensions of the files that a models folder is searched for.
 const EXTENSIONS: [&str; 3] = ["safetensors", "th", "pt"];
@@ -31,8 +33,8 @@ pub fn folder() -> Option<PathBuf> {
 #[must_use]
 pub fn list() -> Vec<ModelEntry> {
     let shipped = [
-        (Shipped::Live, "comes with Bunri, for Live mode"),
-        (Shipped::Studio, "comes with Bunri, for Studio mode"),
+        (BuiltIn::Live, "comes with Bunri, for Live mode"),
+        (BuiltIn::Studio, "comes with Bunri, for Studio mode"),
     ];
     let shipped = shipped.into_iter().map(|(shipped, detail)| {
         let choice = ModelChoice::Shipped(shipped);

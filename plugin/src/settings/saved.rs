@@ -3,7 +3,7 @@
 //! ```json
 //! {"version": 1,
 //!  "model": {"kind": "file", "path": "/models/mine.safetensors", "sha256": "…", "bytes": 5},
-//!  "mode": {"kind": "studio", "seconds": 1.0},
+//!  "mode": "studio-1",
 //!  "device": "cuda:0"}
 //! ```
 //!
@@ -11,17 +11,18 @@
 //! be understood stays at its default and is named. A state must never cost a user the parameters
 //! beside it.
 
+use bunri_stream::BuiltIn;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::choice::{Choice, Mode, ModelChoice, ModelFile, Shipped, StudioLatency};
+use super::choice::{Choice, ModelChoice, ModelFile};
 
 /// Version of what is written. Readers of an older version pass over what they do not know, so it
 /// grows only where the meaning of a known field changes.
 pub const VERSION: u64 = 1;
 
 /// A choice on its way from or to a state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Value", into = "Value")]
 pub struct Saved {
     /// What was chosen, defaults where it could not be understood.
@@ -38,19 +39,14 @@ impl From<Saved> for Value {
             device,
         } = choice;
         let model = match model {
-            ModelChoice::Shipped(Shipped::Live) => json!({"kind": "live"}),
-            ModelChoice::Shipped(Shipped::Studio) => json!({"kind": "studio"}),
+            ModelChoice::Shipped(model) => json!({"kind": model.name()}),
             ModelChoice::File(file) => {
                 let mut value = serde_json::to_value(file).unwrap_or_default();
                 value["kind"] = "file".into();
                 value
             }
         };
-        let mode = match mode {
-            Mode::Live => json!({"kind": "live"}),
-            Mode::Studio(latency) => json!({"kind": "studio", "seconds": latency.seconds()}),
-        };
-        json!({"version": VERSION, "model": model, "mode": mode, "device": device})
+        json!({"version": VERSION, "model": model, "mode": mode.to_string(), "device": device})
     }
 }
 
@@ -70,7 +66,7 @@ impl From<Value> for Saved {
             choice.model = understood.unwrap_or_default();
         }
         if let Some(mode) = value.get("mode") {
-            let understood = mode_from(mode);
+            let understood = mode.as_str().and_then(|mode| mode.parse().ok());
             part("mode", understood.is_some());
             choice.mode = understood.unwrap_or(choice.mode);
         }
@@ -95,29 +91,19 @@ impl From<Value> for Saved {
 
 fn model_from(value: &Value) -> Option<ModelChoice> {
     match value.get("kind")?.as_str()? {
-        "live" => Some(ModelChoice::Shipped(Shipped::Live)),
-        "studio" => Some(ModelChoice::Shipped(Shipped::Studio)),
         "file" => {
             let file: ModelFile = serde_json::from_value(value.clone()).ok()?;
             (!file.path.as_os_str().is_empty()).then_some(ModelChoice::File(file))
         }
-        _ => None,
-    }
-}
-
-fn mode_from(value: &Value) -> Option<Mode> {
-    match value.get("kind")?.as_str()? {
-        "live" => Some(Mode::Live),
-        "studio" => {
-            let seconds = value.get("seconds")?.as_f64()?;
-            Some(Mode::Studio(StudioLatency::nearest(seconds)))
-        }
-        _ => None,
+        built_in => BuiltIn::named(built_in).map(ModelChoice::Shipped),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bunri_stream::Mode;
+
+    use super::super::choice::Content;
     use super::*;
 
     fn read(text: &str) -> Saved {
@@ -127,15 +113,18 @@ mod tests {
     #[test]
     fn every_choice_comes_back() {
         let file = ModelFile {
-            sha256: Some("ab".into()),
-            bytes: Some(7),
+            content: Some(Content {
+                sha256: "ab".into(),
+                bytes: 7,
+            }),
             ..ModelFile::at("/models/my model.safetensors")
         };
-        for mode in Mode::ALL {
+        for mode in Mode::offered() {
             for model in [
-                ModelChoice::Shipped(Shipped::Live),
-                ModelChoice::Shipped(Shipped::Studio),
+                ModelChoice::Shipped(BuiltIn::Live),
+                ModelChoice::Shipped(BuiltIn::Studio),
                 ModelChoice::File(file.clone()),
+                ModelChoice::File(ModelFile::at("/new")),
             ] {
                 let choice = Choice {
                     model,

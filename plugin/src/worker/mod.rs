@@ -18,13 +18,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bunri_stream::{Planar, StemModel};
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use ringbuf::traits::{Consumer, Producer};
 use ringbuf::{HeapCons, HeapProd};
 
 use crate::exchange::{CHANNELS, InputFrame, Shared, StemFrame, StemSamples};
 use load::Load;
-pub(crate) use separator::{Fitting, Separator};
+pub use separator::Fitting;
+pub(crate) use separator::Separator;
 pub(crate) use succession::Succession;
 
 /// Most frames taken out of the ring at once. Fewer than a hop of any model worth playing live, so
@@ -33,15 +34,6 @@ const BLOCK_FRAMES: usize = 1024;
 
 /// Chunks in a row that may fail before the stems are given up for this activation.
 const FAILURES_TOLERATED: u64 = 3;
-
-/// What the worker has to tell the main thread.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Report {
-    /// Why the stems stopped.
-    Stopped(String),
-    /// Why a model that was to take over was given up; the old one plays on.
-    Rejected(String),
-}
 
 /// The worker thread's ends of everything.
 pub(crate) struct Worker<M> {
@@ -52,8 +44,6 @@ pub(crate) struct Worker<M> {
     pub(crate) shared: Arc<Shared>,
     /// Models of the same timing that are to take over.
     pub(crate) successors: Receiver<Separator<M>>,
-    /// Never waited for.
-    pub(crate) reports: Sender<Report>,
     /// Pause between two looks at an empty (or a full) ring.
     pub(crate) idle: Duration,
 }
@@ -69,7 +59,6 @@ impl<M: StemModel> Worker<M> {
             mut stems,
             shared,
             successors,
-            reports,
             idle,
         } = self;
         let mut load = Load::new(rate_hz);
@@ -108,23 +97,23 @@ impl<M: StemModel> Worker<M> {
                 if let Some(load) = load.worked(began.elapsed(), run.len()) {
                     shared.monitor.set_load(load);
                 }
-                if let Some(reason) = pushed.rejected {
-                    let _ = reports.try_send(Report::Rejected(reason));
-                }
-                match pushed.failure {
-                    Some((reason, chunks)) => {
+                match pushed {
+                    Err((error, chunks)) => {
                         failures += chunks;
                         if failures >= FAILURES_TOLERATED {
-                            let _ = reports.try_send(Report::Stopped(reason));
-                            shared.fail();
+                            shared.fail_for(error.to_string());
                             return None;
                         }
                     }
-                    None if separated.is_empty() => continue,
-                    None => failures = 0,
+                    Ok(()) if separated.is_empty() => continue,
+                    Ok(()) => failures = 0,
                 }
                 outgoing.clear();
-                outgoing.extend(separated.iter().map(|&samples| StemFrame { epoch, samples }));
+                outgoing.extend(
+                    separated
+                        .iter()
+                        .map(|&samples| StemFrame { epoch, samples }),
+                );
                 let mut rest = &outgoing[..];
                 while !rest.is_empty() && !shared.stopping() && shared.epoch() == epoch {
                     let pushed = stems.push_slice(rest);
@@ -134,6 +123,9 @@ impl<M: StemModel> Worker<M> {
                     }
                 }
             }
+        }
+        if let Ok(separator) = successors.try_recv() {
+            models.prepare(separator);
         }
         Some(models.into_fitting())
     }

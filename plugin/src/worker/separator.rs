@@ -11,16 +11,18 @@ use crate::exchange::{CHANNELS, HostSetup, STEM_NAMES, STEMS, StemSamples, Timin
 /// that takes a model several times longer than any later one, and would otherwise be a sure
 /// dropout in a host that plays.
 #[derive(Debug)]
-pub(crate) struct Fitting<M> {
+pub struct Fitting<M> {
     model: M,
     /// Position in the model's stems for each stem bus.
     order: [usize; STEMS],
 }
 
 impl<M: StemModel> Fitting<M> {
+    /// Shows the model its first chunk, of silence.
+    ///
     /// # Errors
     /// A sentence for the user, where the model cannot serve this plugin.
-    pub(crate) fn new(mut model: M) -> Result<Self, String> {
+    pub fn new(mut model: M) -> Result<Self, String> {
         let spec = model.spec();
         if spec.channels != CHANNELS {
             return Err(format!(
@@ -48,7 +50,9 @@ impl<M: StemModel> Fitting<M> {
         })
     }
 
-    pub(crate) fn spec(&self) -> &ModelSpec {
+    /// The model's spec.
+    #[must_use]
+    pub fn spec(&self) -> &ModelSpec {
         self.model.spec()
     }
 }
@@ -96,10 +100,6 @@ impl<M: StemModel> Separator<M> {
 
     pub(crate) fn timing(&self) -> Timing {
         self.timing
-    }
-
-    pub(crate) fn spec(&self) -> &ModelSpec {
-        self.stream.spec()
     }
 
     /// Takes a block of input and appends the stems that became known to `frames`.

@@ -13,7 +13,7 @@
 
 use std::collections::VecDeque;
 
-use bunri_stream::{Planar, StemModel};
+use bunri_stream::{Planar, SeparateError, StemModel};
 
 use super::separator::{Fitting, Separator};
 use crate::exchange::StemSamples;
@@ -50,15 +50,6 @@ struct Next<M> {
     fade_frames: u64,
 }
 
-/// What pushing led to.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pushed {
-    /// Why the model that is heard failed, and for how many chunks.
-    pub(crate) failure: Option<(String, u64)>,
-    /// Why a successor was given up; the one that is heard goes on.
-    pub(crate) rejected: Option<String>,
-}
-
 impl<M: StemModel> Succession<M> {
     pub(crate) fn new(current: Separator<M>, rate_hz: u32) -> Self {
         Self {
@@ -89,12 +80,17 @@ impl<M: StemModel> Succession<M> {
     }
 
     /// Takes a block of input and appends the stems that became known to `frames`.
-    pub(crate) fn push(&mut self, block: &Planar, frames: &mut Vec<StemSamples>) -> Pushed {
-        let mut pushed = Pushed::default();
+    ///
+    /// # Errors
+    /// As [`Separator::push`], of the model that is heard. The other's failures count once it is
+    /// heard itself.
+    pub(crate) fn push(
+        &mut self,
+        block: &Planar,
+        frames: &mut Vec<StemSamples>,
+    ) -> Result<(), (SeparateError, u64)> {
         self.made.clear();
-        if let Err((error, chunks)) = self.current.push(block, &mut self.made) {
-            pushed.failure = Some((error.to_string(), chunks));
-        }
+        let result = self.current.push(block, &mut self.made);
         self.pushed_frames += block.frames() as u64;
         let start = frames.len();
         match &mut self.next {
@@ -102,24 +98,19 @@ impl<M: StemModel> Succession<M> {
             Some(next) => {
                 next.old.extend(&self.made);
                 self.made.clear();
-                if let Err((error, _)) = next.separator.push(block, &mut self.made) {
-                    frames.extend(&next.old);
-                    pushed.rejected = Some(error.to_string());
-                    self.next = None;
-                } else {
-                    let skipped = next.to_skip.min(self.made.len());
-                    next.to_skip -= skipped;
-                    next.new.extend(&self.made[skipped..]);
-                    if next.emit(self.emitted_frames, frames)
-                        && let Some(next) = self.next.take()
-                    {
-                        self.current = next.separator;
-                    }
+                let _ = next.separator.push(block, &mut self.made);
+                let skipped = next.to_skip.min(self.made.len());
+                next.to_skip -= skipped;
+                next.new.extend(&self.made[skipped..]);
+                if next.emit(self.emitted_frames, frames)
+                    && let Some(next) = self.next.take()
+                {
+                    self.current = next.separator;
                 }
             }
         }
         self.emitted_frames += (frames.len() - start) as u64;
-        pushed
+        result
     }
 
     /// A new past begins: a successor, if there is one, has it to itself.
@@ -179,7 +170,12 @@ impl<M> Next<M> {
 fn between(old: &StemSamples, new: &StemSamples, turned: f32) -> StemSamples {
     let mix = |old: f32, new: f32| old + (new - old) * turned;
     let mut samples = *old;
-    for (sample, new) in samples.raw.iter_mut().flatten().zip(new.raw.iter().flatten()) {
+    for (sample, new) in samples
+        .raw
+        .iter_mut()
+        .flatten()
+        .zip(new.raw.iter().flatten())
+    {
         *sample = mix(*sample, *new);
     }
     for (sample, new) in samples.residual.iter_mut().zip(new.residual) {
