@@ -27,6 +27,8 @@ pub(crate) struct FakeModel {
     pub(crate) compute: Duration,
     /// From this chunk on it fails.
     pub(crate) fails_from: usize,
+    /// What it says then.
+    pub(crate) failure: &'static str,
     /// Factor for all stems.
     pub(crate) loudness: f32,
     /// Its `n`th chunk, and none after a reset, comes out as NaN for as long as it lives.
@@ -57,6 +59,7 @@ impl FakeModel {
             gate: None,
             compute: Duration::ZERO,
             fails_from: usize::MAX,
+            failure: "the lights went out",
             loudness: 1.0,
             sick_from: usize::MAX,
             sick: false,
@@ -78,7 +81,7 @@ impl StemModel for FakeModel {
         self.chunks_seen += 1;
         std::thread::sleep(self.compute);
         if self.chunks_seen > self.fails_from {
-            return Err(SeparateError::Model("the lights went out".into()));
+            return Err(SeparateError::Model(self.failure.into()));
         }
         if self.chunks_seen == self.sick_from {
             self.sick = true;
@@ -202,6 +205,11 @@ impl Live {
         for block in input.chunks(block_frames) {
             let due = Duration::from_secs_f64(self.frames as f64 / f64::from(self.rate_hz));
             std::thread::sleep(due.saturating_sub(self.started.elapsed()));
+            // A sound card that was not fed in time goes on from there; it never catches up.
+            let late = self.started.elapsed().saturating_sub(due);
+            if late > Duration::from_millis(20) {
+                self.started += late;
+            }
             self.frames += block.len();
             assert!(play_block(link, block, NEUTRAL, played));
         }

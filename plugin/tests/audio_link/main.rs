@@ -265,33 +265,6 @@ fn gains_and_bypass_move_without_clicks_and_without_shifting() {
     );
 }
 
-/// Guards against one NaN of the host living on in the model for ever.
-#[test]
-fn a_nan_from_the_host_ends_with_its_hop() {
-    let (separation, mut link) = start(OFFLINE, FakeModel::new(256));
-    let mut input = noise(20_000);
-    input[3000] = f32::NAN;
-    let mut played = Played::default();
-    for block in input.chunks(500) {
-        let mut left = block.to_vec();
-        let mut right = block.to_vec();
-        let mut stems = [(); STEMS].map(|()| [(); 2].map(|()| vec![0.0; block.len()]));
-        let buses = stems
-            .each_mut()
-            .map(|bus| bus.each_mut().map(Vec::as_mut_slice));
-        link.process([&mut left, &mut right], buses, &NEUTRAL, 0);
-        played.main.extend(&left);
-    }
-    assert!(played.main.iter().all(|sample| sample.is_finite()));
-    let expected = delayed(&input, separation.latency_frames());
-    assert_same(
-        &played.main[15_000..],
-        &expected[15_000..],
-        1e-6,
-        "afterwards",
-    );
-}
-
 /// Guards against a model of another shape making noise on the wrong buses.
 #[test]
 fn a_model_with_other_stems_is_refused_in_words() {
