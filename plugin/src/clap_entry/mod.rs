@@ -2,13 +2,15 @@
 //! `ModuleExit` for VST3.
 //!
 //! CLAP is nice-plug's wrapper behind the [`port_fence`]; VST3 is free-audio's clap-wrapper on top
-//! of the same `clap_entry`. nice-plug has a VST3 wrapper of its own, which is not used: in 0.4.2
+//! of the same `clap_entry`, behind the [`vst3_fence`]. nice-plug has a VST3 wrapper of its own, which is not used: in 0.4.2
 //! an output bus that the host leaves inactive keeps `process` from ever running, null channel
 //! pointers crash it, and `activate` sees the process mode of the previous activation.
 //! nice-plug's export macro is not used either, because it exports its plugin objects unfenced.
 #![allow(unsafe_code)] // A foreign boundary: CLAP's C interface.
 
 mod port_fence;
+mod vst3_fence;
+mod vst3_points;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -56,9 +58,15 @@ extern "C" fn init(_plugin_path: *const c_char) -> bool {
 extern "C" fn deinit() {}
 
 extern "C" fn factory(factory_id: *const c_char) -> *const c_void {
+    if factory_id.is_null() {
+        return ptr::null();
+    }
     // SAFETY: not null, so by CLAP a zero-terminated string.
-    if !factory_id.is_null() && unsafe { CStr::from_ptr(factory_id) } == CLAP_PLUGIN_FACTORY_ID {
+    let factory_id = unsafe { CStr::from_ptr(factory_id) };
+    if factory_id == CLAP_PLUGIN_FACTORY_ID {
         (&raw const FACTORY).cast()
+    } else if factory_id == vst3_fence::FACTORY_INFO {
+        (&raw const vst3_fence::INFO).cast()
     } else {
         ptr::null()
     }
