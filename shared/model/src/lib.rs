@@ -52,6 +52,7 @@ pub mod scheduler;
 pub mod separator;
 mod shared_weights;
 pub mod torch_script;
+mod transposed_convolution;
 mod wide_lstm;
 
 pub use bag::BagConfig;
