@@ -28,8 +28,8 @@ use bunri_stream::{HostOptions, OfflineSeparator, Planar};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::songs::{Song, discover_songs};
-use crate::mode::ModeArgs;
 use crate::model::{self, Model};
+use crate::stream_args::StreamArgs;
 use baselines::{MODEL, baselines};
 use report::{Report, SongReport};
 use score::score_song;
@@ -63,7 +63,7 @@ pub struct Args {
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     #[command(flatten)]
-    mode: ModeArgs,
+    stream: StreamArgs,
     /// Score the model's own output instead of stems that add up to the mixture.
     #[arg(long)]
     no_consistency: bool,
@@ -79,7 +79,7 @@ pub struct Args {
 /// When the model, the songs or the stems asked for are not there, or a file cannot be read or
 /// written.
 pub fn run(args: Args) -> Result<()> {
-    let model = Model::load(&args.model, args.device, args.mode.mode())?;
+    let model = Model::load(&args.model, args.device, args.stream)?;
     let card = model.card()?;
     let stems = scored_stems(&model.spec().stems, &args.stems)?;
     let songs = chosen_songs(&args.data, &model.spec().stems, &args.songs)?;

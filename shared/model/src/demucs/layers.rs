@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::DemucsConfig;
 use super::parameters::transposed_index;
 use crate::parameters::Scope;
+use crate::transposed_convolution::transposed_convolution;
 use crate::wide_lstm;
 
 /// Weight and bias of one convolution; shares storage with the model's parameters.
@@ -29,15 +30,7 @@ impl Convolution {
     }
 
     fn forward_transposed(&self, x: &Tensor) -> Tensor {
-        x.conv_transpose1d(
-            &self.weight,
-            Some(&self.bias),
-            [self.stride],
-            [0],
-            [0],
-            1,
-            [1],
-        )
+        transposed_convolution(x, &self.weight, &self.bias, self.stride, 0)
     }
 }
 
