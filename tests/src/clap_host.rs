@@ -23,8 +23,8 @@ pub struct ClapHost {
     setup: Option<Setup>,
     /// Frames since activation.
     position: u64,
-    /// Parameter changes that wait for the next block: id and plain value.
-    changes: Vec<(ClapId, f64)>,
+    /// Parameter changes that wait for the next block: frame, id and plain value.
+    changes: Vec<(usize, ClapId, f64)>,
 }
 
 struct Handlers;
@@ -198,11 +198,11 @@ impl PluginHost for ClapHost {
         bytes
     }
 
-    fn load_state(&mut self, bytes: &[u8]) {
+    fn load_state(&mut self, bytes: &[u8]) -> bool {
         let state: PluginState = self.extension();
         state
             .load(&self.instance.plugin_handle(), &mut &bytes[..])
-            .expect("the state loaded");
+            .is_ok()
     }
 
     fn parameters(&mut self) -> Vec<ParameterView> {
@@ -212,13 +212,14 @@ impl PluginHost for ClapHost {
             .collect()
     }
 
-    fn set_parameter(&mut self, name: &str, fraction: f64) {
+    fn set_parameter_at(&mut self, name: &str, fraction: f64, frame: usize) {
         let table = self.parameter_table();
         let (id, min, max, _) = table
             .iter()
             .find(|(_, _, _, view)| view.name == name)
             .unwrap_or_else(|| panic!("no parameter {name:?} in {table:?}"));
-        self.changes.push((*id, min + fraction * (max - min)));
+        self.changes
+            .push((frame, *id, min + fraction * (max - min)));
     }
 
     fn output_names(&mut self) -> Vec<String> {
@@ -248,7 +249,7 @@ fn render(
     setup: &Setup,
     connected: usize,
     position: &mut u64,
-    changes: &mut Vec<(ClapId, f64)>,
+    changes: &mut Vec<(usize, ClapId, f64)>,
     input: &Planar,
     blocks: &[usize],
 ) -> Vec<Planar> {
@@ -267,8 +268,11 @@ fn render(
     for (start, frames) in block_ranges(input[0].len(), blocks) {
         let range = start..start + frames;
         let mut events = EventBuffer::new();
-        for (id, value) in changes.drain(..) {
-            events.push(&ParamValueEvent::new(0, id, Pckn::match_all(), value));
+        // CLAP wants them in order.
+        changes.sort_by_key(|&(frame, ..)| frame);
+        for (frame, id, value) in changes.drain(..) {
+            let frame = frame.min(frames - 1) as u32;
+            events.push(&ParamValueEvent::new(frame, id, Pckn::match_all(), value));
         }
         let audio_in = input_ports.with_input_buffers([AudioPortBuffer {
             latency: 0,

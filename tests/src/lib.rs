@@ -7,6 +7,7 @@
 //! - [`vst3_bare`]: the questions that `vst3-host` cannot ask.
 //! - [`own_process`]: one process, one environment, one engine per test, under any test runner.
 //! - [`checkpoint`]: tiny models with known answers.
+//! - [`table`]: who passes what, recorded as the tests run.
 //! - [`signals`]: what goes in, and how what comes out is judged.
 //!
 //! The tests themselves are in `tests/`, one file per promise.
@@ -17,6 +18,7 @@ pub mod clap_host;
 pub mod host;
 pub mod own_process;
 pub mod signals;
+pub mod table;
 pub mod vst3_bare;
 pub mod vst3_host;
 

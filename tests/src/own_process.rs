@@ -5,11 +5,12 @@
 //! fail its own test only, by name.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::bundle::engine_folder;
+use crate::bundle::{engine_folder, fake_engine};
 use crate::checkpoint;
 
 /// Where the child leaves word that it ran `body` to its end.
@@ -29,28 +30,29 @@ pub struct Environment {
 /// Runs `body` in a process that starts with `environment`, by running this test program once more
 /// for the test `name` alone.
 ///
-/// Called in that child, it only runs `body`. `name` must be the test's own path as the test
-/// program prints it. Panics if the child fails, dies of a signal, takes longer than `limit`, or
-/// never came to the end of `body`.
+/// Called in that child, it only runs `body` and returns `None`; else it returns what the child wrote
+/// to its standard error. `name` must be the test's own path as the test program prints it. Panics if
+/// the child fails, dies of a signal, takes longer than `limit`, or never came to the end of `body`.
 pub fn in_own_process(
     name: &str,
     environment: impl FnOnce() -> Environment,
     limit: Duration,
     body: impl FnOnce(),
-) {
+) -> Option<String> {
     if let Some(done_file) = std::env::var_os(DONE_FILE) {
         body();
         std::fs::write(done_file, "done").expect("word of the end");
-        return;
+        return None;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let done_file = folder.path().join(DONE);
     // Also the home of the child's user folders: an engine installed on this machine stays unseen.
-    run_child(name, &environment(), limit, folder.path());
+    let said = run_child(name, &environment(), limit, folder.path());
     assert!(
         done_file.is_file(),
         "{name}: the child ran no test of that name"
     );
+    Some(said)
 }
 
 /// Like [`in_own_process`], with the engine and an [`echo`](checkpoint::echo) model of so many
@@ -69,7 +71,26 @@ pub fn with_echo_model(name: &str, chunk_frames: usize, limit: Duration, body: i
     in_own_process(name, || environment, limit, body);
 }
 
-fn run_child(name: &str, environment: &Environment, limit: Duration, home: &Path) {
+/// Like [`in_own_process`], with the engine that does what `words` say (`bunri_fake_engine` knows
+/// them).
+pub fn with_fake_engine(
+    name: &str,
+    words: &str,
+    limit: Duration,
+    body: impl FnOnce(),
+) -> Option<String> {
+    let folder = fake_engine();
+    let model = folder.path().join("words.model");
+    std::fs::write(&model, words).expect("the fake model");
+    let environment = Environment {
+        engine_folder: Some(folder.path().to_owned()),
+        model: Some(model),
+    };
+    in_own_process(name, || environment, limit, body)
+}
+
+/// Runs the child to its end; returns its standard error, which is shown as it comes.
+fn run_child(name: &str, environment: &Environment, limit: Duration, home: &Path) -> String {
     let mut command = Command::new(std::env::current_exe().expect("the test's own path"));
     command.args(["--exact", name, "--nocapture", "--include-ignored"]);
     command.env(DONE_FILE, home.join(DONE));
@@ -80,7 +101,19 @@ fn run_child(name: &str, environment: &Environment, limit: Duration, home: &Path
         environment.engine_folder.as_deref(),
     );
     set(&mut command, "BUNRI_MODEL", environment.model.as_deref());
+    command.stderr(Stdio::piped());
     let mut child = command.spawn().expect("the child process");
+    let errors = BufReader::new(child.stderr.take().expect("its standard error"));
+    let said = std::thread::spawn(move || {
+        let mut said = String::new();
+        for line in errors.split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            eprintln!("{line}");
+            said += &line;
+            said.push('\n');
+        }
+        said
+    });
 
     let started = Instant::now();
     let status = loop {
@@ -95,6 +128,7 @@ fn run_child(name: &str, environment: &Environment, limit: Duration, home: &Path
         std::thread::sleep(Duration::from_millis(10));
     };
     assert!(status.success(), "{name}: {status}");
+    said.join().expect("the child's standard error")
 }
 
 fn set(command: &mut Command, key: &str, value: Option<&Path>) {

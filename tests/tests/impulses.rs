@@ -4,10 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use bunri_stream::Planar;
-use bunri_tests::bundle::Bundles;
+use bunri_tests::bundle::{Bundles, vst3_library};
 use bunri_tests::checkpoint::{ECHO_GAINS, SHORT_CHUNK_FRAMES};
 use bunri_tests::own_process::with_echo_model;
-use bunri_tests::signals::{assert_near, delayed, impulse, peak, scaled, sum};
+use bunri_tests::signals::{assert_near, delayed, impulse, noise, peak, scaled, sum};
+use bunri_tests::vst3_bare::process_main_alone;
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -158,4 +159,28 @@ fn assert_centred(carried: &Planar, centre: usize, height: f32, what: &str) {
     mirrored.channels_mut().for_each(<[f32]>::reverse);
     let what = format!("{what}: symmetry of what the model carried");
     assert_near(&near, &mirrored, 1e-3, &what);
+}
+
+/// Guards against a plugin that does not run at all in JUCE's hosts, whose inactive buses have no
+/// channels: the input would pass as it is, early by the latency that the host compensates.
+#[test]
+fn vst3_buses_without_channels() {
+    with_echo_model(
+        "vst3_buses_without_channels",
+        SHORT_CHUNK_FRAMES,
+        LIMIT,
+        || {
+            let bundles = Bundles::new();
+            let library = vst3_library(&bundles.path(Format::Vst3));
+            let setup = Setup {
+                rate_hz: MODEL_RATE_HZ,
+                max_block_frames: 512,
+                pace: Pace::Offline,
+                aux: AuxBuses::Inactive,
+            };
+            let input = noise(20_000, 5);
+            let (main, latency) = process_main_alone(&library, &setup, &input);
+            assert_near(&main, &delayed(&input, latency), 1e-5, "main");
+        },
+    );
 }

@@ -87,7 +87,7 @@ fn state_survives_a_round_trip_through_a_new_instance() {
             before,
             "{format:?}: the test changed nothing"
         );
-        host.load_state(&state);
+        assert!(host.load_state(&state), "{format:?}: the state refused");
         assert_eq!(
             shown(host.as_mut()),
             before,
