@@ -5,13 +5,12 @@
 //! fail its own test only, by name.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::bundle::{engine_folder, fake_engine};
-use crate::checkpoint;
+use crate::{checkpoint, programs};
 
 /// Where the child leaves word that it ran `body` to its end.
 const DONE_FILE: &str = "BUNRI_TEST_DONE_FILE";
@@ -25,6 +24,19 @@ pub struct Environment {
     pub engine_folder: Option<PathBuf>,
     /// `BUNRI_MODEL`: a model file in place of the embedded one.
     pub model: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Gives it to a program, with user folders of its own: what is installed on this machine stays
+    /// unseen.
+    pub fn apply(&self, command: &mut Command, home: &Path) {
+        for variable in ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+            command.env(variable, home);
+        }
+        let engine_folder = self.engine_folder.as_deref();
+        set(command, "BUNRI_ENGINE_DIR", engine_folder);
+        set(command, "BUNRI_MODEL", self.model.as_deref());
+    }
 }
 
 /// Runs `body` in a process that starts with `environment`, by running this test program once more
@@ -46,7 +58,6 @@ pub fn in_own_process(
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let done_file = folder.path().join(DONE);
-    // Also the home of the child's user folders: an engine installed on this machine stays unseen.
     let said = run_child(name, &environment(), limit, folder.path());
     assert!(
         done_file.is_file(),
@@ -89,46 +100,18 @@ pub fn with_fake_engine(
     in_own_process(name, || environment, limit, body)
 }
 
-/// Runs the child to its end; returns its standard error, which is shown as it comes.
+/// Runs the child to its end; returns its standard error.
 fn run_child(name: &str, environment: &Environment, limit: Duration, home: &Path) -> String {
     let mut command = Command::new(std::env::current_exe().expect("the test's own path"));
     command.args(["--exact", name, "--nocapture", "--include-ignored"]);
     command.env(DONE_FILE, home.join(DONE));
-    command.env("XDG_DATA_HOME", home);
-    set(
-        &mut command,
-        "BUNRI_ENGINE_DIR",
-        environment.engine_folder.as_deref(),
-    );
-    set(&mut command, "BUNRI_MODEL", environment.model.as_deref());
-    command.stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the child process");
-    let errors = BufReader::new(child.stderr.take().expect("its standard error"));
-    let said = std::thread::spawn(move || {
-        let mut said = String::new();
-        for line in errors.split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line);
-            eprintln!("{line}");
-            said += &line;
-            said.push('\n');
-        }
-        said
-    });
-
-    let started = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("the child's status") {
-            break status;
-        }
-        if started.elapsed() > limit {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("{name}: still running after {limit:?}: the plugin hangs its host");
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    assert!(status.success(), "{name}: {status}");
-    said.join().expect("the child's standard error")
+    environment.apply(&mut command, home);
+    let ended = programs::run(&mut command, limit);
+    match ended.status {
+        Some(status) => assert!(status.success(), "{name}: {status}"),
+        None => panic!("{name}: still running after {limit:?}: the plugin hangs its host"),
+    }
+    ended.errors
 }
 
 fn set(command: &mut Command, key: &str, value: Option<&Path>) {

@@ -16,8 +16,23 @@ pub const TABLE_FILE: &str = "BUNRI_HOST_TABLE";
 /// # Panics
 /// As `body` does.
 pub fn case(name: &str, host: &str, body: impl FnOnce()) {
+    case_with_figure(name, host, || {
+        body();
+        String::new()
+    });
+}
+
+/// Like [`case`], with a figure to be shown beside the verdict, if it is not empty.
+///
+/// # Panics
+/// As `body` does.
+pub fn case_with_figure(name: &str, host: &str, body: impl FnOnce() -> String) {
     match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(()) => record(name, host, "pass"),
+        Ok(figure) if figure.is_empty() => record(name, host, "pass"),
+        Ok(figure) => {
+            println!("{name} in {host}: {figure}");
+            record(name, host, &format!("pass ({figure})"));
+        }
         Err(panic) => {
             record(name, host, &format!("FAILED: {}", message(&*panic)));
             resume_unwind(panic);
