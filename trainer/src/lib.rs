@@ -20,5 +20,6 @@ pub mod import;
 pub mod info;
 pub mod model;
 pub mod render;
+pub mod stream_args;
 pub mod table;
 pub mod train;
