@@ -3,13 +3,16 @@
 use bunri_stream::Planar;
 use bunri_tests::ardour::Ardour;
 use bunri_tests::bundle::{Bundles, engine_folder, fake_engine};
-use bunri_tests::checkpoint::{self, ECHO_GAINS, SHORT_CHUNK_FRAMES};
+use bunri_tests::checkpoint::{self, ECHO_GAINS};
 use bunri_tests::own_process::Environment;
 use bunri_tests::signals::{assert_near, max_error, noise, scaled, strange};
 use bunri_tests::{Format, STEMS, table};
 
 const HOST: &str = "Ardour 7.3 (VST3)";
 const RATE_HZ: u32 = 44_100;
+/// A host that freewheels while it says that it plays is told by its lead, which a long hop gives the
+/// plugin time to see, on a busy machine too: as in the tests of impulses.
+const CHUNK_FRAMES: usize = 65_536;
 /// Floats added up in another order by plugin and host.
 const TOLERANCE: f32 = 1e-5;
 
@@ -23,7 +26,7 @@ fn ardour_exports_what_went_in() {
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let model = folder.path().join("echo.safetensors");
-    checkpoint::echo(&model, SHORT_CHUNK_FRAMES);
+    checkpoint::echo(&model, CHUNK_FRAMES);
     let environment = Environment {
         engine_folder: Some(engine_folder),
         model: Some(model),
@@ -67,11 +70,11 @@ fn ardour_exports_what_went_in() {
     for (name, words, cue, check) in [
         (
             "worker stalled for 2 s",
-            "hop 2048 stall_ms 2000",
+            "hop 16384 stall_ms 2000",
             3.0,
             intact as fn(&_, _) -> _,
         ),
-        ("engine error", "hop 2048 fail_chunks 2", 5.0, dropped),
+        ("engine error", "hop 16384 fail_chunks 2", 5.0, dropped),
     ] {
         let fake = fake_engine();
         let model = fake.path().join("words.model");
@@ -259,7 +262,8 @@ fn intact(ardour: &Ardour, cue: f32) -> String {
 fn dropped(ardour: &Ardour, cue: f32) -> String {
     let (input, out) = with_cue(ardour, "error", cue);
     let second = RATE_HZ as usize;
-    for (from, frames) in [(0, second - 10_000), (2 * second, 2 * second)] {
+    // Two hops of 0.4 s, wherever their borders lie.
+    for (from, frames) in [(0, second / 2), (5 * second / 2, 3 * second / 2)] {
         assert_near(
             &out.slice(from, frames),
             &input.slice(from, frames),

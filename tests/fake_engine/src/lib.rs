@@ -20,7 +20,7 @@ use std::time::Duration;
 use std::{fs, slice, thread};
 
 use bunri_stream::engine::abi::{
-    self, ChunkRecord, EngineTable, ModelHandle, OpenRequest, SpecRecord, Status, Text,
+    self, ChunkRecord, EngineTable, FactsRecord, ModelHandle, OpenRequest, SpecRecord, Status, Text,
 };
 
 /// By what the stems differ from the input.
@@ -88,6 +88,7 @@ pub extern "C" fn bunri_engine_table() -> *const EngineTable {
         version: abi::VERSION,
         open,
         spec,
+        facts,
         separate,
         reset,
         close,
@@ -140,6 +141,16 @@ unsafe extern "C" fn spec(model: *const ModelHandle, spec: *mut SpecRecord) -> S
     abi::OK
 }
 
+unsafe extern "C" fn facts(_model: *const ModelHandle, facts: *mut FactsRecord) -> Status {
+    let record = FactsRecord {
+        device: Text::borrow(b"cpu"),
+        ..FactsRecord::empty()
+    };
+    // SAFETY: a place for one record, by the rules.
+    unsafe { facts.write(record) };
+    abi::OK
+}
+
 unsafe extern "C" fn separate(model: *mut ModelHandle, chunk: *const ChunkRecord) -> Status {
     // SAFETY: an open handle is a `Model` of ours, used by this thread only; the chunk's pointers
     // and counts are valid for the call, by the rules, and no output overlaps an input.
@@ -180,7 +191,7 @@ unsafe extern "C" fn close(model: *mut ModelHandle) {
 
 unsafe extern "C" fn devices(names: *mut Text) -> Status {
     // SAFETY: a place for one text, by the rules.
-    unsafe { names.write(Text::borrow(b"cpu")) };
+    unsafe { names.write(Text::borrow(b"cpu\tNo processor\t")) };
     abi::OK
 }
 
