@@ -139,6 +139,12 @@ impl LoadedModel {
         }
     }
 
+    /// Architecture and hyper-parameters, of networks of this crate's own.
+    #[must_use]
+    pub fn config(&self) -> Option<&NetworkConfig> {
+        self.recipe.as_ref().map(|recipe| &recipe.config)
+    }
+
     /// Size of the weights as they lie in memory, where that is known.
     #[must_use]
     pub fn weights_bytes(&self) -> Option<u64> {
