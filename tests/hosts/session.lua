@@ -58,6 +58,8 @@ end
 -- Values of VST3 parameters go from 0 to 1.
 function set(plugin, parameter, value)
 	assert(ARDOUR.LuaAPI.set_processor_param(plugin, parameter, value), "no parameter " .. parameter)
+	-- It reaches the plugin with a block, and what is saved is the plugin's.
+	ARDOUR.LuaAPI.usleep(500000)
 end
 
 -- Automates a parameter: a step from one value (0 to 1) to another at a sample, to within some

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use bunri_stream::Planar;
 use clack_extensions::audio_ports::{AudioPortInfoBuffer, PluginAudioPorts};
+use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPortsConfig};
 use clack_extensions::latency::{HostLatency, HostLatencyImpl, PluginLatency};
 use clack_extensions::params::{ParamInfoBuffer, PluginParams};
 use clack_extensions::render::{PluginRender, RenderMode};
@@ -83,6 +84,28 @@ impl ClapHost {
             position: 0,
             changes: Vec::new(),
         }
+    }
+
+    /// Chooses the port layout with so many input channels. Deactivated hosts only.
+    ///
+    /// # Errors
+    /// What the plugin has instead.
+    pub fn choose_input_channels(&mut self, channels: u32) -> Result<(), String> {
+        let layouts: PluginAudioPortsConfig = self.extension();
+        let plugin = self.instance.plugin_handle();
+        let mut found = Vec::new();
+        for index in 0..layouts.count(&plugin) {
+            let mut buffer = AudioPortsConfigBuffer::new();
+            let layout = layouts.get(&plugin, index, &mut buffer).expect("a layout");
+            let input = layout.main_input.map_or(0, |port| port.channel_count);
+            if input == channels {
+                return layouts
+                    .select(&plugin, layout.id)
+                    .map_err(|error| error.to_string());
+            }
+            found.push(input);
+        }
+        Err(format!("layouts with {found:?} input channels"))
     }
 
     fn extension<
@@ -261,7 +284,7 @@ fn render(
     let unwritten = vec![vec![f32::NAN; input.frames()]; 2];
     let mut outputs = vec![unwritten; connected];
     let mut input = input.clone().into_channels();
-    let mut input_ports = AudioPorts::with_capacity(2, 1);
+    let mut input_ports = AudioPorts::with_capacity(input.len(), 1);
     let mut output_ports = AudioPorts::with_capacity(2 * PORTS, PORTS);
     let clock = Clock::start(setup);
 

@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 const LIMIT: Duration = Duration::from_secs(120);
 const EVENTS: usize = 1000;
 /// Events after which the plugin must be as good as new.
-const ROUND: usize = 50;
+const ROUND: usize = 100;
 
 macro_rules! hosts {
     ($($name:ident: $format:ident;)*) => {$(
@@ -92,8 +92,8 @@ fn happen(
                 random.random_range(1..=longest),
                 random.random_range(1..=longest),
             ];
-            // Single frames are slow to send.
-            let most = if longest < 16 { 300 } else { 12_000 };
+            // Short blocks are slow to send.
+            let most = (40 * longest).clamp(100, 6000);
             let input = noise(random.random_range(1..most), event as u64);
             for bus in host.process(&input, &blocks) {
                 let finite = bus.channels().flatten().all(|sample| sample.is_finite());
