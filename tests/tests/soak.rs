@@ -1,29 +1,41 @@
 //! Hours of music with a host that never leaves the plugin alone.
 //!
-//! `BUNRI_SOAK_SECONDS=3600 cargo nextest run -p bunri-tests --run-ignored only -E 'test(soak)'
-//! --no-capture` plays an hour, as fast as it goes, in blocks of 1 to 2048 frames.
+//! As fast as it goes, in blocks of 1 to 2048 frames. An hour of each:
+//!
+//! ```sh
+//! BUNRI_SOAK_SECONDS=3600 BUNRI_SOAK_BUILT_IN_SECONDS=3600 \
+//!     cargo nextest run -p bunri-tests --run-ignored only -E 'binary(soak)' --no-capture
+//! ```
 
 use std::time::{Duration, Instant};
 
 use bunri_stream::Planar;
 use bunri_tests::bundle::{Bundles, engine_folder};
-use bunri_tests::own_process::{Environment, in_own_process};
+use bunri_tests::own_process::{Environment, in_own_process, with_echo_model};
 use bunri_tests::signals::{FADE_SECONDS, delayed, is_faded, noise};
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, Setup, table};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-const SECONDS_VARIABLE: &str = "BUNRI_SOAK_SECONDS";
-const DEFAULT_SECONDS: f64 = 60.0;
 const LIMIT: Duration = Duration::from_secs(4 * 3600);
 const RATE_HZ: u32 = 44_100;
 
 /// Guards against what only time shows: a leak, a slip of one sample an hour, a dropout of a worker
 /// that has all the time it wants. In debug builds the plugin ends its process if its audio thread
-/// allocates.
+/// allocates. The engine is the real one, its model a quick one.
 #[test]
 #[ignore = "minutes to hours: `cargo verify --hosts`"]
 fn soak() {
+    with_echo_model("soak", 16_384, LIMIT, || {
+        let seconds = seconds("BUNRI_SOAK_SECONDS", 300.0);
+        table::case_with_figure("soak", Format::Clap.host_name(), || play_on(seconds));
+    });
+}
+
+/// The same with the built-in model, which takes its time.
+#[test]
+#[ignore = "minutes to hours: `cargo verify --hosts`"]
+fn soak_of_the_built_in_model() {
     let Some(engine_folder) = engine_folder() else {
         return;
     };
@@ -31,17 +43,20 @@ fn soak() {
         engine_folder: Some(engine_folder),
         model: None,
     };
-    in_own_process("soak", environment, LIMIT, || {
-        table::case_with_figure("soak", Format::Clap.host_name(), play_on);
+    in_own_process("soak_of_the_built_in_model", environment, LIMIT, || {
+        let seconds = seconds("BUNRI_SOAK_BUILT_IN_SECONDS", 30.0);
+        let host = Format::Clap.host_name();
+        table::case_with_figure("soak, built-in model", host, || play_on(seconds));
     });
 }
 
-/// One stretch: a random event, then music of which every frame is checked. Returns what was
-/// measured.
-fn play_on() -> String {
-    let seconds = std::env::var(SECONDS_VARIABLE)
-        .ok()
-        .map_or(DEFAULT_SECONDS, |text| text.parse().expect("seconds"));
+fn seconds(variable: &str, default: f64) -> f64 {
+    std::env::var(variable).map_or(default, |text| text.parse().expect("a number of seconds"))
+}
+
+/// Stretches of music of which every frame is checked, and between them whatever hosts do. Returns
+/// what was measured.
+fn play_on(seconds: f64) -> String {
     let bundles = Bundles::new();
     let mut host = Format::Clap.load(&bundles.path(Format::Clap));
     let defaults = host.parameters();
