@@ -181,7 +181,7 @@ glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/^glibc //') || glibc=
 [ -n "$glibc" ] || fail "this system has no glibc, which libtorch is made for"
 newest=$(printf '%s\n%s\n' "$glibc" "$needed_glibc" | sort -t . -k 1,1n -k 2,2n | tail -n 1)
 [ "$newest" = "$glibc" ] ||
-    fail "this system's glibc is $glibc, and $needed_glibc is needed: Debian 12, Ubuntu 22.04, Fedora 35 or newer"
+    fail "this system's glibc is $glibc, and $needed_glibc is needed: Debian 12, Ubuntu 22.04, Fedora 36 or newer"
 cd -- "$here"
 [ -f SHA256SUMS ] || fail "there is no SHA256SUMS beside this script: unpack the archive again"
 say "checking the files"
