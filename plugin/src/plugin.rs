@@ -192,7 +192,7 @@ fn describe(counts: Counts) -> String {
 fn open_model() -> Result<EngineModel, String> {
     let source = match std::env::var_os(MODEL_VARIABLE) {
         Some(path) if !path.is_empty() => ModelSource::File(PathBuf::from(path)),
-        _ => ModelSource::Default,
+        _ => ModelSource::default(),
     };
     Engine::global()
         .and_then(|engine| engine.open(&source, &OpenOptions::default()))

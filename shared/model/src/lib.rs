@@ -36,6 +36,7 @@ pub mod demucs_v3;
 pub mod device;
 #[cfg(test)]
 mod golden;
+pub mod hardware;
 pub mod hdemucs;
 pub mod htdemucs;
 mod hybrid;
@@ -68,5 +69,5 @@ pub use model_file::{LoadedModel, ModelFileError};
 pub use network::{CausalNetwork, Network, NetworkConfig, Trainable};
 pub use parameters::Parameters;
 pub use scheduler::{ScheduledSeparator, Scheduler};
-pub use separator::{DEFAULT_OVERLAP, Separator, StreamError};
+pub use separator::{Separator, StreamError};
 pub use shared_weights::SharedWeights;
