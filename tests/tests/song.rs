@@ -105,8 +105,9 @@ fn through_host(format: Format, bundles: &Bundles, song: &Planar, rate_hz: u32) 
 
 /// What the engine itself makes of the song, without a plugin.
 fn separated_offline(song: &Planar, rate_hz: u32) -> Vec<Planar> {
-    let source = std::env::var_os("BUNRI_MODEL")
-        .map_or(ModelSource::default(), |path| ModelSource::File(path.into()));
+    let source = std::env::var_os("BUNRI_MODEL").map_or(ModelSource::default(), |path| {
+        ModelSource::File(path.into())
+    });
     let engine = Engine::global().expect("the engine");
     let model = engine
         .open(&source, &OpenOptions::default())

@@ -60,13 +60,17 @@ pub(crate) struct Closure {
 ///
 /// # Errors
 /// A library is neither in the folders nor among those that every machine has, or cannot be read.
-pub(crate) fn closure(programs: &[&Path], roots: &[&str], folders: &[PathBuf]) -> Result<Closure> {
+pub(crate) fn closure(
+    programs: &[PathBuf],
+    roots: &[&str],
+    folders: &[PathBuf],
+) -> Result<Closure> {
     let available = libraries_in(folders)?;
     follow(programs, roots, &available, &elf::needs_of)
 }
 
 fn follow(
-    programs: &[&Path],
+    programs: &[PathBuf],
     roots: &[&str],
     available: &BTreeMap<String, PathBuf>,
     needs_of: &dyn Fn(&Path) -> Result<Needs>,
@@ -220,7 +224,7 @@ mod tests {
     fn names_of(table: &str, roots: &[&str]) -> Result<Vec<String>> {
         let (available, needs) = parse(table);
         let needs_of = |path: &Path| Ok(needs[path].clone());
-        let closure = follow(&[Path::new("engine")], roots, &available, &needs_of)?;
+        let closure = follow(&["engine".into()], roots, &available, &needs_of)?;
         Ok(closure.libraries.into_keys().collect())
     }
 
@@ -281,7 +285,7 @@ mod tests {
     fn the_system_libraries_are_listed_apart() {
         let (available, needs) = parse(CUDA);
         let needs_of = |path: &Path| Ok(needs[path].clone());
-        let closure = follow(&[Path::new("engine")], &[], &available, &needs_of).unwrap();
+        let closure = follow(&["engine".into()], &[], &available, &needs_of).unwrap();
         let system: Vec<_> = closure.system.iter().map(String::as_str).collect();
         assert_eq!(system, ["libc.so.6", "libstdc++.so.6", "libutil.so.1"]);
     }

@@ -30,7 +30,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::checkout::Checkout;
-use crate::layout::{Content, ENGINE_FOLDER, LIBTORCH_FOLDER, Target};
+use crate::layout::{Content, ENGINE_FOLDER, LIBTORCH_FOLDER, NAME, Target};
 use crate::products::{Products, replace};
 use crate::setup::{self, Flavour, Scope};
 use closure::{CUDA_ROOT, Closure};
@@ -67,7 +67,7 @@ pub(crate) fn make(checkout: &Checkout, wanted: Option<Flavour>) -> Result<Packa
     }
     lay_out(&products, &folder)?;
     let engine = folder.join(ENGINE_FOLDER);
-    let closure = bring_libraries(&engine, &libtorch, flavour)?;
+    let closure = bring_libraries(&folder, &libtorch, flavour)?;
     licences::write(checkout, &libtorch, flavour, &engine.join("licences"))?;
     let contents = Contents::of(&folder, &closure)?;
     texts::write(&folder, flavour, &contents)?;
@@ -99,12 +99,14 @@ fn lay_out(products: &Products, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The closure of everything in `engine`, into its `libtorch` folder.
-fn bring_libraries(engine: &Path, libtorch: &Path, flavour: Flavour) -> Result<Closure> {
-    let library = engine.join(Target::LINUX.engine_library());
-    let programs = PROGRAMS.map(|name| engine.join(name));
-    let mut users: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
-    users.push(&library);
+/// The closure of everything in the package, into the engine's `libtorch` folder. The plugin must not
+/// add to it: a host's process is no place for libraries of ours.
+fn bring_libraries(folder: &Path, libtorch: &Path, flavour: Flavour) -> Result<Closure> {
+    let engine = folder.join(ENGINE_FOLDER);
+    let plugin = folder.join(format!("{NAME}.clap"));
+    closure::closure(&[plugin], &[], &[])?;
+    let mut users = PROGRAMS.map(|name| engine.join(name)).to_vec();
+    users.push(engine.join(Target::LINUX.engine_library()));
     let roots: &[&str] = match flavour {
         Flavour::Cpu => &[],
         Flavour::Cuda => &[CUDA_ROOT],

@@ -82,7 +82,8 @@ impl Transform {
                 .map(|source| {
                     self.spectrum(source, start, lead)
                         .iter()
-                        .map(|s| s.norm())
+                        // Not `norm`: its `hypotf` would ask for glibc 2.35, all else for 2.34.
+                        .map(|s| s.norm_sqr().sqrt())
                         .collect()
                 })
                 .collect(); // [source][WINDOW_FRAMES / 2 + 1]
