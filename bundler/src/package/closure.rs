@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::elf::{self, Needs};
 
 /// What every Linux machine with a C++ program on it has. Everything else must be in the package.
-const SYSTEM: [&str; 10] = [
+const SYSTEM: [&str; 11] = [
     "ld-linux-x86-64.so.2",
     "libc.so.6",
     "libdl.so.2",
@@ -19,6 +19,8 @@ const SYSTEM: [&str; 10] = [
     "librt.so.1",
     "libstdc++.so.6",
     "libutil.so.1",
+    // dpkg and rpm need it themselves; cuDNN does here.
+    "libz.so.1",
     // Part of NVIDIA's driver, which belongs to the machine's kernel.
     "libcuda.so.1",
 ];
@@ -188,7 +190,7 @@ mod tests {
         libc10_cuda.so: libc10.so libcudart.so.13
         libcudnn.so.9: libc.so.6
         libcudnn_graph.so.9: libcudnn.so.9
-        libcudnn_engines_precompiled.so.9: libcudnn_graph.so.9
+        libcudnn_engines_precompiled.so.9: libcudnn_graph.so.9 libz.so.1
         libcublas.so.13: libcublasLt.so.13
         libcublasLt.so.13: libc.so.6
         libtorch_cuda_linalg.so: libcusolver.so.12

@@ -16,8 +16,8 @@ pub(crate) fn is_needed(flavour: Flavour, path: &str) -> bool {
         return !file.is_empty();
     }
     // Whoever passes the libraries on passes these on, too.
-    if folder.contains(".dist-info") {
-        return is_licence(file);
+    if (folder.contains(".dist-info") || folder.starts_with("nvidia/")) && is_licence(file) {
+        return true;
     }
     match flavour {
         Flavour::Cpu => match folder {
@@ -94,6 +94,7 @@ mod tests {
             "nvidia/cu13/lib/libnvrtc-builtins.so.13.0",
             "nvidia/nvshmem/lib/libnvshmem_host.so.3",
             "nvidia/nccl/include/nccl.h",
+            "nvidia/cusparselt/LICENSE.txt",
         ] {
             assert!(needed(path), "{path}");
         }

@@ -71,6 +71,12 @@ impl Wheel {
         format!("{project}-{}.dist-info", self.version)
     }
 
+    /// The folder inside the wheel with its libraries, where it is none of CUDA's own.
+    pub(crate) fn library_folder(&self) -> String {
+        let name = self.project.trim_start_matches("nvidia-");
+        format!("nvidia/{}", name.trim_end_matches("-cu13"))
+    }
+
     /// The platform tags that pip must be told, since it would otherwise ask for a wheel that
     /// suits the Python it happens to run on.
     pub(crate) fn platforms(&self) -> impl Iterator<Item = &'static str> {

@@ -125,12 +125,15 @@ fn linked(metadata: &Value, roots: &[&str]) -> Result<BTreeSet<Crate>> {
 /// The texts that a crate comes with, or else the usual text of the licence that it names.
 fn texts_of(linked: &Crate) -> Result<Vec<String>> {
     let mut texts = Vec::new();
-    let enter = |name: &str| !NOT_LINKED.contains(&name);
-    for path in texts_below(Path::new(&linked.folder), &enter) {
+    let folder = Path::new(&linked.folder);
+    let mut has_its_own = false;
+    for path in texts_below(folder, &|name| !NOT_LINKED.contains(&name)) {
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         texts.push(String::from_utf8_lossy(&bytes).into_owned());
+        // What lies deeper is of somebody whose work is inside: a font, a C library.
+        has_its_own |= path.parent() == Some(folder);
     }
-    if texts.is_empty() {
+    if !has_its_own {
         texts.push(stand_in(linked)?);
     }
     Ok(texts)
@@ -271,6 +274,34 @@ mod tests {
             refused.contains("bare 1.0.0 is under `Sleepycat`"),
             "{refused}"
         );
+    }
+
+    /// Guards against taking the licence of a font inside a crate for that of the crate.
+    #[test]
+    fn what_lies_inside_a_crate_has_its_licence_beside_the_crates_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let fonts = folder.path().join("fonts");
+        fs::create_dir(&fonts).unwrap();
+        for (name, text) in [
+            ("OFL.txt", "open font"),
+            ("Mono.txt", "of the font Mono"),
+            ("icons-mit-license.txt", "of the icons"),
+            ("readme.txt", "no licence"),
+            ("Mono.ttf", "a font"),
+        ] {
+            fs::write(fonts.join(name), text).unwrap();
+        }
+        let linked = Crate {
+            folder: folder.path().display().to_string(),
+            ..crate_under("(MIT OR Apache-2.0) AND OFL-1.1")
+        };
+        let texts = texts_of(&linked).unwrap();
+        assert_eq!(
+            texts[..3],
+            ["of the font Mono", "open font", "of the icons"]
+        );
+        assert!(texts[3].starts_with("MIT License"), "{texts:?}");
+        assert_eq!(texts.len(), 4);
     }
 
     #[test]

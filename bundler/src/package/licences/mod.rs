@@ -75,24 +75,29 @@ fn from_toolchain(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Every wheel keeps its licences in a folder of its own.
+/// Every wheel keeps its licences in a folder of its own; one keeps it beside its libraries.
 fn from_wheels(libtorch: &Path, flavour: Flavour, folder: &Path) -> Result<()> {
     for wheel in flavour.wheels() {
-        let information = libtorch.join(wheel.information_folder());
-        let texts = texts_below(&information, &|_| true);
-        if texts.is_empty() {
+        let to = folder.join(format!("{}-{}", wheel.project, wheel.version));
+        let places = [wheel.information_folder(), wheel.library_folder()];
+        let mut found = 0;
+        for place in places.map(|place| libtorch.join(place)) {
+            if found == 0 {
+                for text in texts_below(&place, &|_| true) {
+                    let to = to.join(text.strip_prefix(&place)?);
+                    fs::create_dir_all(to.parent().unwrap_or(folder))?;
+                    copy(&text, &to)?;
+                    found += 1;
+                }
+            }
+        }
+        if found == 0 {
             bail!(
                 "no licence of {} {} in {}: run `cargo bundler setup` to fetch it again",
                 wheel.project,
                 wheel.version,
-                information.display()
+                libtorch.display()
             );
-        }
-        let to = folder.join(format!("{}-{}", wheel.project, wheel.version));
-        for text in texts {
-            let to = to.join(text.strip_prefix(&information)?);
-            fs::create_dir_all(to.parent().unwrap_or(folder))?;
-            copy(&text, &to)?;
         }
     }
     Ok(())
@@ -106,7 +111,7 @@ fn texts_below(folder: &Path, enter: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
         let name = entry.file_name().to_string_lossy().into_owned();
         if path.is_dir() && enter(&name) {
             found.extend(texts_below(&path, enter));
-        } else if path.is_file() && is_licence(&name) {
+        } else if path.is_file() && (is_licence(&name) || is_of_a_font(&path)) {
             found.push(path);
         }
     }
@@ -114,11 +119,16 @@ fn texts_below(folder: &Path, enter: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
     found
 }
 
+/// Fonts come with a text of the same name.
+fn is_of_a_font(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "txt") && path.with_extension("ttf").is_file()
+}
+
 /// Whether a file of this name is a licence, or part of one.
 pub(crate) fn is_licence(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let source = [".RS", ".C", ".H", ".CPP", ".PY"];
-    [
+    let named_first = [
         "LICENSE",
         "LICENCE",
         "COPYING",
@@ -130,8 +140,10 @@ pub(crate) fn is_licence(name: &str) -> bool {
         "EULA",
     ]
     .iter()
-    .any(|beginning| name.starts_with(beginning))
-        && !source.iter().any(|ending| name.ends_with(ending))
+    .any(|beginning| name.starts_with(beginning));
+    // `some-font-mit-license.txt`
+    let named_last = name.contains("LICENSE") && name.ends_with(".TXT");
+    (named_first && !source.iter().any(|ending| name.ends_with(ending))) || named_last
 }
 
 fn copy(source: &Path, destination: &Path) -> Result<()> {
@@ -142,4 +154,48 @@ fn copy(source: &Path, destination: &Path) -> Result<()> {
             destination.display()
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guards against an archive with a library whose licence stayed behind, wherever its wheel
+    /// keeps it.
+    #[test]
+    fn every_wheel_must_bring_its_licence() {
+        let root = tempfile::tempdir().unwrap();
+        let (libtorch, folder) = (root.path().join("libtorch"), root.path().join("licences"));
+        let wheels = Flavour::Cuda.wheels();
+        let put = |path: PathBuf| {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "text").unwrap();
+        };
+        for wheel in wheels {
+            if wheel.project == "nvidia-cusparselt-cu13" {
+                continue;
+            }
+            let information = libtorch.join(wheel.information_folder());
+            put(information.join("licenses/License.txt"));
+            put(information.join("RECORD"));
+        }
+        let missing = from_wheels(&libtorch, Flavour::Cuda, &folder).unwrap_err();
+        let missing = missing.to_string();
+        assert!(
+            missing.contains("no licence of nvidia-cusparselt-cu13 0.8.0"),
+            "{missing}"
+        );
+
+        put(libtorch.join("nvidia/cusparselt/LICENSE.txt"));
+        put(libtorch.join("nvidia/cusparselt/lib/libcusparseLt.so.0"));
+        from_wheels(&libtorch, Flavour::Cuda, &folder).unwrap();
+        for text in [
+            "nvidia-cusparselt-cu13-0.8.0/LICENSE.txt",
+            "torch-2.11.0/licenses/License.txt",
+        ] {
+            assert!(folder.join(text).is_file(), "{text}");
+        }
+        assert!(!folder.join("torch-2.11.0/RECORD").exists());
+        assert!(!folder.join("nvidia-cusparselt-cu13-0.8.0/lib").exists());
+    }
 }
