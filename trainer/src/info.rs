@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use bunri_model::{Checkpoint, Network, NetworkConfig, Provenance, Separator, SharedWeights};
+use bunri_model::{LoadedModel, Network, NetworkConfig, Provenance, Separator, SharedWeights};
 use bunri_stream::{Mode, StemModel};
 use serde::Serialize;
 use tch::Device;
@@ -33,8 +33,11 @@ struct Info {
     file: String,
     bytes: usize,
     architecture: String,
-    config: NetworkConfig,
-    parameters: usize,
+    /// Of networks of our own.
+    config: Option<NetworkConfig>,
+    /// Trained values, where the file tells.
+    parameters: Option<usize>,
+    warning: Option<&'static str>,
     stems: Vec<String>,
     channels: usize,
     sample_rate_hz: u32,
@@ -64,11 +67,12 @@ struct ModeInfo {
 /// A file that cannot be read or is no model.
 pub fn run(args: Args) -> Result<()> {
     let file = args.model.display().to_string();
-    let bytes = bytes_of(&source_of(&args.model, Mode::default()))?;
-    let checkpoint = Checkpoint::from_bytes(&bytes, Device::Cpu).with_context(|| {
+    let source = source_of(&args.model, Mode::default());
+    let bytes = bytes_of(&source)?.len();
+    let model = LoadedModel::open(&source, Device::Cpu).with_context(|| {
         format!("model {file} (files of other programs: see trainer import --help)")
     })?;
-    let info = describe(file, bytes.len(), checkpoint)?;
+    let info = describe(file, bytes, model)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&info)?);
     } else {
@@ -77,24 +81,31 @@ pub fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-fn describe(file: String, bytes: usize, checkpoint: Checkpoint) -> Result<Info> {
-    let Checkpoint {
+fn describe(file: String, bytes: usize, model: LoadedModel) -> Result<Info> {
+    let config = model.config().cloned();
+    let architecture = match &config {
+        Some(config) => serde_json::to_value(config)?["architecture"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        None => "torch-script".to_owned(),
+    };
+    let parameters = model.parameters;
+    let warning = model.warning;
+    let LoadedModel {
         network,
         provenance,
         licence,
-    } = checkpoint;
-    let config = network.config();
-    let architecture = serde_json::to_value(&config)?["architecture"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+        ..
+    } = model;
     let signature = network.signature();
     Ok(Info {
         file,
         bytes,
         architecture,
-        parameters: config.parameter_count(),
+        parameters,
         config,
+        warning,
         stems: signature.stems,
         channels: signature.channels,
         sample_rate_hz: signature.rate_hz,
@@ -145,19 +156,18 @@ fn print(info: &Info) {
         "audio",
         format!("{} channels at {} Hz", info.channels, info.sample_rate_hz),
     );
-    line(
-        "parameters",
-        format!(
-            "{} ({:.1} M)",
-            info.parameters,
-            info.parameters as f64 / 1e6
-        ),
-    );
+    if let Some(parameters) = info.parameters {
+        let millions = parameters as f64 / 1e6;
+        line("parameters", format!("{parameters} ({millions:.1} M)"));
+    }
     line(
         "file",
         format!("{} bytes ({:.1} MB)", info.bytes, info.bytes as f64 / 1e6),
     );
     line("licence", info.licence.clone());
+    if let Some(warning) = info.warning {
+        line("warning", warning.to_owned());
+    }
     let Provenance {
         data,
         steps,

@@ -14,6 +14,8 @@ use bunri_stream::{BuiltIn, Mode, ModelSpec, StemModel};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::stream_args::StreamArgs;
+
 /// Names the model that comes with the program for the mode that is asked for.
 pub const DEFAULT: &str = "default";
 
@@ -93,11 +95,13 @@ impl Model {
     /// standard error where the file deserves it.
     ///
     /// # Errors
-    /// When the file is no model, the device is not there, or the mode impossible.
-    pub fn load(name: &Path, device: DeviceChoice, mode: Mode) -> Result<Self> {
+    /// When the file is no model, the device is not there, or mode or precision are impossible.
+    pub fn load(name: &Path, device: DeviceChoice, stream: StreamArgs) -> Result<Self> {
+        let mode = stream.mode();
         let source = source_of(name, mode);
         let shown = name.display();
         let model = LoadedModel::open(&source, device.resolve()?)
+            .and_then(|model| model.in_precision(stream.precision))
             .with_context(|| format!("model {shown}"))?;
         for warning in model.warning.into_iter().chain(model.notice.as_deref()) {
             eprintln!("warning: {shown}: {warning}");

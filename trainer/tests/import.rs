@@ -64,7 +64,8 @@ fn an_imported_model_can_be_described() {
         "drums, voice",
         "2 channels at 44100 Hz",
         "CC0-1.0",
-        "overlap 0.75",
+        "studio-0.25",
+        "overlap-0.75",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }
@@ -75,7 +76,7 @@ fn an_imported_model_can_be_described() {
     let notes = &info["provenance"]["notes"];
     assert_eq!(notes["imported_class"], "demucs.model.Demucs");
     let modes = info["modes"].as_array().unwrap();
-    assert_eq!(modes.len(), 4);
+    assert_eq!(modes.len(), 7, "five studio latencies, two overlaps");
     for mode in modes {
         // The definition of a stream's latency, in the units of both columns.
         let frames = |name: &str| mode[name].as_u64().unwrap();
@@ -83,6 +84,19 @@ fn an_imported_model_can_be_described() {
         assert_eq!(latency, frames("hop_frames") + frames("lookahead_frames"));
         let ms = mode["latency_ms"].as_f64().unwrap();
         assert!((ms - latency as f64 / 44.1).abs() < 1e-6, "{mode}");
+    }
+}
+
+/// Guards the warning: what contains code must say so before anybody runs it.
+#[test]
+fn torch_script_is_described_with_its_warning() {
+    let model = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../shared/model/tests/golden/open-unmix.toml"
+    );
+    let said = succeed(&["info", model]);
+    for words in ["torch-script", "contains code", "44100 Hz", "overlap-0.75"] {
+        assert!(said.contains(words), "{words}: {said}");
     }
 }
 

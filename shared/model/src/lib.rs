@@ -14,10 +14,10 @@
 //! - [`htdemucs`]: HTDemucs (v4).
 //! - [`conv_tasnet`]: masks over a learned transform (Conv-TasNet).
 //! - [`bag`]: several models, averaged stem by stem.
-//! - [`built_in_model`]: the default checkpoint, inside the program.
+//! - [`built_in_model`]: the checkpoints that come inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
 //! - [`torch_script`]: the door for networks of others.
-//! - [`device`]: devices by name.
+//! - [`device`]: devices by name; [`hardware`]: what they are, and whether a model fits.
 //! - [`import`]: models of the reference packages as networks of this crate.
 //! - [`parameters`]: names, shapes and initial values of weights.
 //! - [`published`]: sizes of the reference packages, by name.
@@ -46,12 +46,15 @@ pub mod live_demucs;
 mod model_file;
 pub mod network;
 pub mod parameters;
+mod precision;
 pub mod published;
 pub mod run;
 pub mod scheduler;
 pub mod separator;
 mod shared_weights;
 pub mod torch_script;
+mod transposed_convolution;
+mod wide_lstm;
 
 pub use bag::BagConfig;
 pub use built_in::built_in_model;
@@ -68,6 +71,7 @@ pub use live_demucs::LiveDemucsConfig;
 pub use model_file::{LoadedModel, ModelFileError};
 pub use network::{CausalNetwork, Network, NetworkConfig, Trainable};
 pub use parameters::Parameters;
+pub use precision::Precision;
 pub use scheduler::{ScheduledSeparator, Scheduler};
 pub use separator::{Separator, StreamError};
 pub use shared_weights::SharedWeights;

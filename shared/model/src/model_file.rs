@@ -4,12 +4,13 @@ use std::path::Path;
 
 use bunri_stream::BuiltIn;
 use bunri_stream::engine::ModelSource;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::built_in::built_in_model;
 use crate::checkpoint::{Checkpoint, CheckpointError, Provenance};
 use crate::network::{Network, NetworkConfig, Trainable};
 use crate::parameters::Parameters;
+use crate::precision::Precision;
 use crate::run::{guarded, is_device_failure};
 use crate::torch_script::{TorchScript, TorchScriptError};
 
@@ -45,9 +46,18 @@ impl Recipe {
     /// # Errors
     /// Weights that can no longer be read, e.g. those of a lost device.
     pub(crate) fn build(&self, device: Device) -> Result<Box<dyn Network>, String> {
+        self.build_as(device, Kind::Float)
+    }
+
+    /// The same network on `device`, its weights of another kind.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub(crate) fn build_as(&self, device: Device, kind: Kind) -> Result<Box<dyn Network>, String> {
         let copies = guarded(|| {
             let copy = |(name, tensor): (&String, &Tensor)| {
-                Ok((name.clone(), tensor.f_to_device(device)?))
+                let tensor = tensor.f_to_device(device)?.f_to_kind(kind)?;
+                Ok((name.clone(), tensor))
             };
             self.parameters.iter().map(copy).collect()
         })?;
@@ -73,6 +83,9 @@ pub enum ModelFileError {
     /// The program was built without this model.
     #[error("this build has no {name} model of its own: choose a model file", name = .0.name())]
     NotBuiltIn(BuiltIn),
+    /// The model cannot run in this precision.
+    #[error("the model cannot run in {0}: {1}")]
+    Precision(Precision, String),
     /// libtorch refused what the file describes.
     #[error("the model cannot be built: {0}")]
     Broken(String),
@@ -124,6 +137,12 @@ impl LoadedModel {
             Err(reason) if is_device_failure(&reason) => Err(ModelFileError::Device(reason)),
             Err(reason) => Err(ModelFileError::Broken(reason)),
         }
+    }
+
+    /// Architecture and hyper-parameters, of networks of this crate's own.
+    #[must_use]
+    pub fn config(&self) -> Option<&NetworkConfig> {
+        self.recipe.as_ref().map(|recipe| &recipe.config)
     }
 
     /// Size of the weights as they lie in memory, where that is known.

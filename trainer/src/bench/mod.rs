@@ -21,7 +21,7 @@ use bunri_model::checkpoint::write_atomically;
 use bunri_model::{DeviceChoice, Scheduler};
 use serde::Serialize;
 
-use crate::mode::ModeArgs;
+use crate::stream_args::StreamArgs;
 use crate::table::Table;
 use measure::{Measurement, Plan};
 use subject::Subject;
@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
     #[command(flatten)]
-    mode: ModeArgs,
+    stream: StreamArgs,
     /// Measure the package that the model comes from, too, chunk by chunk in turns with ours.
     #[arg(long, value_enum)]
     against: Option<Reference>,
@@ -108,7 +108,7 @@ pub fn run(args: Args) -> Result<()> {
     let mut report = Report::default();
     for model in &args.models {
         for device in &args.devices {
-            let subject = Subject::load(model, *device, args.mode.mode())?;
+            let subject = Subject::load(model, *device, args.stream)?;
             eprintln!("{} on {device:?}", subject.name());
             for threads in &args.threads {
                 tch::set_num_threads(i32::try_from(*threads).context("--threads")?);
@@ -126,7 +126,7 @@ pub fn run(args: Args) -> Result<()> {
                     let plan = Plan {
                         instances: *instances,
                         seconds: args.seconds,
-                        mode: args.mode.mode(),
+                        mode: args.stream.mode(),
                         scheduled: args.scheduled,
                         threads: *threads,
                     };

@@ -13,6 +13,7 @@ use bunri_model::{
 use bunri_stream::Mode;
 
 use crate::model::{bytes_of, source_of};
+use crate::stream_args::StreamArgs;
 
 /// A model on a device.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Subject {
     ///
     /// # Errors
     /// No such device, neither a file nor a known name, a file that is no model.
-    pub fn load(source: &Path, device: DeviceChoice, mode: Mode) -> Result<Self> {
+    pub fn load(source: &Path, device: DeviceChoice, stream: StreamArgs) -> Result<Self> {
         let name = source.display().to_string();
         let device = device.resolve()?;
         let config = source.to_str().and_then(published::config);
@@ -39,7 +40,7 @@ impl Subject {
             let bytes = new.to_bytes(Storage::F32)?;
             (new.into(), Some(bytes))
         } else {
-            let source = source_of(source, mode);
+            let source = source_of(source, stream.mode());
             let model = LoadedModel::open(&source, device).with_context(|| {
                 format!(
                     "model {name} (published sizes: {})",
@@ -50,6 +51,10 @@ impl Subject {
             let bytes = is_own.then(|| bytes_of(&source)).transpose()?;
             (model, bytes.map(Cow::into_owned))
         };
+        let model = model.in_precision(stream.precision)?;
+        if let Some(notice) = &model.notice {
+            eprintln!("{name}: {notice}");
+        }
         Ok(Self {
             name,
             device: device_name(model.network.device()),

@@ -50,6 +50,10 @@ fn main() -> anyhow::Result<()> {
         Command::Average(args) => average::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
-        Command::Info(args) => info::run(args),
+        Command::Info(args) => {
+            // Ends quietly under `| head`. Not for the others: a training must outlive its reader.
+            sigpipe::reset();
+            info::run(args)
+        }
     }
 }

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use bunri_model::DeviceChoice;
 use bunri_stream::Encoding;
 
-use crate::mode::ModeArgs;
 use crate::model;
+use crate::stream_args::StreamArgs;
 use clap::ValueEnum;
 
 // The first lines are what `bounce --help` opens with.
@@ -59,7 +59,7 @@ pub struct Args {
 
     /// How the model is streamed.
     #[command(flatten)]
-    pub mode: ModeArgs,
+    pub stream: StreamArgs,
 
     /// Chunks given to the model at a time: more may be faster on GPUs and several cores, takes more
     /// memory, and changes the last bits.

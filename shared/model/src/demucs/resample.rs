@@ -3,7 +3,7 @@
 //! Windowed-sinc interpolation, formula of the reference (PyPI `julius` 0.2, `resample_frac`):
 //! 24 zero crossings, Hann (cos²) window, roll-off 0.945, edges replicated.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 const ZEROS: f64 = 24.0;
 const ROLLOFF: f64 = 0.945;
@@ -67,7 +67,7 @@ fn convert(x: &Tensor, kernels: &Tensor, from: i64, to: i64) -> Tensor {
         .reshape([batch * channels, 1, frames])
         .replication_pad1d([half_width, half_width + from]);
     let y = x.conv1d(
-        &kernels.to_kind(Kind::Float),
+        &kernels.to_kind(x.kind()),
         None::<Tensor>,
         [from],
         [0],

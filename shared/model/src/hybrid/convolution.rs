@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use crate::parameters::Scope;
+use crate::transposed_convolution::transposed_convolution;
 
 /// Weight, bias and geometry of one convolution; shares storage with the model's parameters.
 #[derive(Debug)]
@@ -49,8 +50,7 @@ impl Convolution {
 
     /// As a transposed convolution.
     pub(crate) fn forward_transposed(&self, x: &Tensor) -> Tensor {
-        let (stride, padding) = ([self.stride], [self.padding]);
-        x.conv_transpose1d(&self.weight, Some(&self.bias), stride, padding, [0], 1, [1])
+        transposed_convolution(x, &self.weight, &self.bias, self.stride, self.padding)
     }
 
     /// The bias, one value per output.

@@ -72,7 +72,8 @@ impl WindowedStream {
                 samples.extend(self.separate_samples(second)?);
                 Ok(samples)
             }
-            Err(reason) => Err(SeparateError::Model(reason)),
+            // A device that is lost, or a fault of the network: as for a single chunk.
+            Err(_) => self.weights.run(together),
         }
     }
 }
