@@ -82,8 +82,7 @@ impl Transform {
                 .map(|source| {
                     self.spectrum(source, start, lead)
                         .iter()
-                        // Not `norm`: its `hypotf` would ask for glibc 2.35, all else for 2.34.
-                        .map(|s| s.norm_sqr().sqrt())
+                        .map(|s| s.norm())
                         .collect()
                 })
                 .collect(); // [source][WINDOW_FRAMES / 2 + 1]
