@@ -35,6 +35,8 @@ pub(crate) fn run(checkout: &Checkout, folder: Option<&Path>, hosts: bool) -> Re
     command
         .args([
             "test",
+            // As the bundles are: what a release build has made is not made again.
+            "--release",
             "--package",
             "bunri-tests",
             "--tests",

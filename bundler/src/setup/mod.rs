@@ -23,11 +23,12 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::checkout::{Checkout, MISLEADING};
-pub(crate) use digest::sha256_of;
 use install::Cache;
 use link::LinkState;
 pub(crate) use wheels::Flavour;
 use wheels::LIBTORCH_VERSION;
+
+pub(crate) use digest::sha256_of;
 
 /// How thorough a set-up is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
