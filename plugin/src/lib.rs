@@ -12,9 +12,11 @@
 //! - [`plugin`]: the lifecycle and the buses, as nice-plug sees them.
 //! - [`params`]: what hosts automate and save.
 //! - [`separation`], [`link`], `worker`: the three halves; [`exchange`]: what they exchange.
+//! - [`editor`]: what a musician sees and touches.
 //! - `clap_entry`: what hosts find in the library.
 
 mod clap_entry;
+pub mod editor;
 pub mod exchange;
 pub mod link;
 pub mod params;
