@@ -102,6 +102,7 @@ fn dry(view: &mut EditorView, reason: &str) {
     view.phase = Phase::Dry {
         reason: reason.into(),
     };
+    view.playing = false;
     view.load = None;
     view.device.clear();
     view.device_memory_bytes = None;

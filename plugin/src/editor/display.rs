@@ -200,7 +200,7 @@ fn label(painter: &Painter, lane: Rect, stem: usize, colour: Color32) {
     let centre = pos2(lane.left() + 15.0, lane.center().y);
     let galley = painter.layout_no_wrap(STEM_NAMES[stem].to_owned(), theme::small(), theme::TEXT);
     let chip = Rect::from_min_max(
-        pos2(lane.left() + 3.0, centre.y - 10.0),
+        pos2(lane.left(), centre.y - 10.0),
         pos2(centre.x + 18.0 + galley.size().x, centre.y + 10.0),
     );
     painter.rect_filled(

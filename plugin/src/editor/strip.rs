@@ -9,10 +9,10 @@ use super::values::{Param, Switch};
 use super::view::{STEM_NAMES, STEMS};
 use super::{badge, fader, meter, readout};
 
-/// Width of a fader, a scale and a meter beside each other.
-const FADER: f32 = 100.0;
-/// From this inner width on, the small controls stand beside the fader.
-const WIDE: f32 = 164.0;
+/// Most width of a fader, a scale and a meter beside each other.
+const FADER: f32 = 138.0;
+/// From this inner width on, the master's meter stands beside its controls.
+const WIDE: f32 = 150.0;
 /// Height of a label over its slider.
 const LABEL: f32 = 18.0;
 /// Height of a slider.
@@ -50,52 +50,29 @@ fn stem_strip(ui: &mut Ui, draw: &mut Draw<'_>, stem: usize, rect: Rect) {
     header(ui, inner, STEM_NAMES[stem], Some((stem, colour)));
     let body = Rect::from_min_max(pos2(inner.left(), inner.top() + 30.0), inner.max);
 
-    let small = |ui: &mut Ui, draw: &mut Draw<'_>, column: Rect| {
-        let mut y = column.top();
-        let half = ((column.width() - GAP) / 2.0).floor();
-        let button = |x: f32| Rect::from_min_size(pos2(x, y), vec2(half, BUTTON));
-        let solo = Face {
-            text: "S",
-            colour: theme::SOLO,
-            tip: "Solo: only stems with it are heard",
-        };
-        toggle(
-            ui,
-            draw,
-            Switch::Solo(stem),
-            strip.solo,
-            button(column.left()),
-            solo,
-        );
-        let mute = Face {
-            text: "M",
-            colour: theme::MUTE,
-            tip: "Mute: wins over solo",
-        };
-        toggle(
-            ui,
-            draw,
-            Switch::Mute(stem),
-            strip.mute,
-            button(column.right() - half),
-            mute,
-        );
-        y += BUTTON + 2.0 * GAP;
-        for (label, param) in [("Pan", Param::Pan(stem)), ("Width", Param::Width(stem))] {
-            labelled_slider(ui, draw, label, param, column, y, colour);
-            y += LABEL + SLIDER + GAP;
-        }
-        y
+    let half = ((body.width() - GAP) / 2.0).floor();
+    let cell = |column: usize, y: f32| {
+        let left = if column == 0 { body.left() } else { body.right() - half };
+        Rect::from_min_size(pos2(left, y), vec2(half, BUTTON))
     };
-    let bottom = if body.width() >= WIDE {
-        let column = body.with_max_x(body.right() - FADER - 2.0 * GAP);
-        small(ui, draw, column);
-        body.with_min_x(body.right() - FADER)
-    } else {
-        let below = small(ui, draw, body);
-        body.with_min_y(below)
+    let mut y = body.top();
+    let solo = Face {
+        text: "S",
+        colour: theme::SOLO,
+        tip: "Solo: only stems with it are heard",
     };
-    fader_and_meter(ui, draw, stem, bottom, colour);
+    toggle(ui, draw, Switch::Solo(stem), strip.solo, cell(0, y), solo);
+    let mute = Face {
+        text: "M",
+        colour: theme::MUTE,
+        tip: "Mute: wins over solo",
+    };
+    toggle(ui, draw, Switch::Mute(stem), strip.mute, cell(1, y), mute);
+    y += BUTTON + GAP;
+    labelled_slider(ui, draw, "Pan", Param::Pan(stem), cell(0, y), colour);
+    labelled_slider(ui, draw, "Width", Param::Width(stem), cell(1, y), colour);
+    y += LABEL + SLIDER + GAP;
+    fader_and_meter(ui, draw, stem, body.with_min_y(y), colour);
 }
 
 /// A fader, its scale and its meter, with their values below.
@@ -103,14 +80,14 @@ fn fader_and_meter(ui: &mut Ui, draw: &mut Draw<'_>, stem: usize, rect: Rect, co
     let rect = Rect::from_center_size(rect.center(), vec2(FADER.min(rect.width()), rect.height()));
     let values = rect.with_min_y(rect.bottom() - 20.0);
     let rect = rect.with_max_y(values.top() - GAP);
-    let fader = rect.with_max_x(rect.left() + 34.0);
+    let fader = rect.with_max_x(rect.left() + 36.0);
     fader::fader(ui, draw, Param::Gain(stem), fader, colour);
     let way = fader::way(rect);
-    let meter = way.with_min_x(way.right() - 22.0);
+    let meter = way.with_min_x(way.right() - (rect.width() - 72.0).clamp(22.0, 36.0));
     let scale = way.with_min_x(fader.right()).with_max_x(meter.left());
     fader::scale(ui, scale);
     meter::bars(ui, &draw.state.holds[stem], meter, colour);
-    let middle = values.left() + values.width() * 0.56;
+    let middle = values.left() + values.width() * 0.54;
     readout::show(ui, draw, Param::Gain(stem), values.with_max_x(middle - 2.0));
     let highest = values.with_min_x(middle + 2.0);
     meter::highest(ui, &mut draw.state.holds[stem], STEM_NAMES[stem], highest);
@@ -127,7 +104,7 @@ fn master_strip(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
     header(ui, inner, "Master", None);
     let body = Rect::from_min_max(pos2(inner.left(), inner.top() + 30.0), inner.max);
     let wide = body.width() >= WIDE;
-    let meter_width = if wide { 50.0 } else { body.width() };
+    let meter_width = if wide { 56.0 } else { body.width() };
     let column = if wide {
         body.with_max_x(body.right() - meter_width - 2.0 * GAP)
     } else {
@@ -142,11 +119,11 @@ fn master_strip(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
     };
     toggle(ui, draw, Switch::Bypass, master.bypass, row(y), bypass);
     y += BUTTON + 2.0 * GAP;
-    labelled_slider(ui, draw, "Dry/wet", Param::DryWet, column, y, colour);
+    labelled_slider(ui, draw, "Dry/wet", Param::DryWet, row(y), colour);
     y += LABEL + SLIDER + GAP;
     let consistency = Face {
         text: "Stems null",
-        colour: theme::ACCENT,
+        colour: theme::ON,
         tip: "The stems add up to exactly the input: what the model leaves over is shared out",
     };
     toggle(
@@ -159,8 +136,8 @@ fn master_strip(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
     );
     y += BUTTON + GAP;
     let aux = Face {
-        text: "Pre-fader",
-        colour: theme::ACCENT,
+        text: "Aux pre-fader",
+        colour: theme::ON,
         tip: "The four stem buses carry the stems as they are before gain, solo, mute, pan, width",
     };
     toggle(
@@ -178,36 +155,31 @@ fn master_strip(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
     } else {
         body.with_min_y(y)
     };
-    let meter = Rect::from_center_size(meter.center(), vec2(50.0, meter.height()));
+    let meter = Rect::from_center_size(meter.center(), vec2(56.0, meter.height()));
     let values = meter.with_min_y(meter.bottom() - 20.0);
     let way = fader::way(meter.with_max_y(values.top() - GAP));
-    fader::scale(ui, way.with_max_x(way.right() - 24.0));
+    fader::scale(ui, way.with_max_x(way.right() - 28.0));
     let hold = &mut draw.state.holds[STEMS];
-    meter::bars(ui, hold, way.with_min_x(way.right() - 22.0), colour);
+    meter::bars(ui, hold, way.with_min_x(way.right() - 26.0), colour);
     meter::highest(ui, hold, "Main", values);
 }
 
+/// A slider below its name and its value, at the top of `cell`.
 fn labelled_slider(
     ui: &mut Ui,
     draw: &mut Draw<'_>,
     label: &str,
     param: Param,
-    column: Rect,
-    y: f32,
+    cell: Rect,
     colour: Color32,
 ) {
-    let line = Rect::from_min_size(pos2(column.left(), y), vec2(column.width(), LABEL));
-    ui.painter().text(
-        line.left_center(),
-        Align2::LEFT_CENTER,
-        label,
-        theme::small(),
-        theme::DIM,
-    );
-    let slider = Rect::from_min_size(line.left_bottom(), vec2(column.width(), SLIDER));
+    let line = Rect::from_min_size(cell.min, vec2(cell.width(), LABEL));
+    let name = ui
+        .painter()
+        .text(line.left_center(), Align2::LEFT_CENTER, label, theme::small(), theme::DIM);
+    let slider = Rect::from_min_size(line.left_bottom(), vec2(cell.width(), SLIDER));
     fader::slider(ui, draw, param, slider, colour);
-    let label_width = 40.0_f32.min(line.width() * 0.5);
-    let value = line.with_min_x((line.right() - 44.0).max(line.left() + label_width));
+    let value = line.with_min_x((line.right() - 42.0).max(name.right() + 3.0));
     readout::show(ui, draw, param, value.shrink2(vec2(0.0, 1.0)));
 }
 

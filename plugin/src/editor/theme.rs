@@ -35,6 +35,9 @@ pub(super) const ALARM: Color32 = Color32::from_rgb(0xff, 0x6f, 0x61);
 /// What is on, where no stem lends its colour.
 pub(super) const ACCENT: Color32 = Color32::from_rgb(0xb9, 0xc6, 0xdd);
 
+/// Buttons that are on, where no other colour says so.
+pub(super) const ON: Color32 = Color32::from_rgb(0x3d, 0x56, 0x7c);
+
 /// The stems.
 pub(super) const STEM_COLOURS: [Color32; STEMS] = [
     Color32::from_rgb(0xf0, 0xa8, 0x3a), // orange
@@ -75,6 +78,11 @@ pub(super) fn faded(colour: Color32, share: f32) -> Color32 {
     )
 }
 
+/// The text that can be read on a fill of this colour.
+pub(super) fn text_on(fill: Color32) -> Color32 {
+    if fill.intensity() > 0.45 { SUNKEN } else { TEXT }
+}
+
 /// Puts the theme on. Once for each window.
 pub fn apply(ctx: &Context) {
     ctx.set_theme(Theme::Dark);
@@ -103,7 +111,7 @@ pub fn apply(ctx: &Context) {
         visuals.window_stroke = Stroke::new(1.0, LINE);
         visuals.extreme_bg_color = SUNKEN;
         visuals.override_text_color = None;
-        visuals.selection.bg_fill = Color32::from_rgb(0x3d, 0x56, 0x7c);
+        visuals.selection.bg_fill = ON;
         visuals.selection.stroke = Stroke::new(1.0, TEXT);
         let states = [
             (&mut visuals.widgets.noninteractive, PANEL, LINE, DIM),
@@ -158,10 +166,11 @@ mod tests {
             for text in STEM_COLOURS.into_iter().chain([SOLO, MUTE, ALARM, ACCENT]) {
                 let contrast = contrast(text, ground);
                 assert!(contrast >= 4.5, "{text:?} on {ground:?}: {contrast:.2}");
-                // Letters on filled buttons and badges are as dark as the ground.
-                let contrast = self::contrast(SUNKEN, text);
-                assert!(contrast >= 4.5, "{ground:?} on {text:?}: {contrast:.2}");
             }
+        }
+        for fill in STEM_COLOURS.into_iter().chain([SOLO, MUTE, ALARM, ACCENT, ON, RAISED]) {
+            let contrast = contrast(text_on(fill), fill);
+            assert!(contrast >= 4.5, "on {fill:?}: {contrast:.2}");
         }
     }
 }

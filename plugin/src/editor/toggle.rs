@@ -54,7 +54,7 @@ pub(super) fn button(
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, on, name));
     let hovered = response.hovered();
     let (fill, line, text) = match (on, hovered) {
-        (true, _) => (face.colour, face.colour, theme::SUNKEN),
+        (true, _) => (face.colour, face.colour, theme::text_on(face.colour)),
         (false, true) => (theme::HOVERED, theme::DIM, theme::TEXT),
         (false, false) => (theme::RAISED, theme::LINE, theme::TEXT),
     };
