@@ -52,7 +52,11 @@ fn stem_strip(ui: &mut Ui, draw: &mut Draw<'_>, stem: usize, rect: Rect) {
 
     let half = ((body.width() - GAP) / 2.0).floor();
     let cell = |column: usize, y: f32| {
-        let left = if column == 0 { body.left() } else { body.right() - half };
+        let left = if column == 0 {
+            body.left()
+        } else {
+            body.right() - half
+        };
         Rect::from_min_size(pos2(left, y), vec2(half, BUTTON))
     };
     let mut y = body.top();
@@ -164,7 +168,8 @@ fn master_strip(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
     meter::highest(ui, hold, "Main", values);
 }
 
-/// A slider below its name and its value, at the top of `cell`.
+/// A slider below its name and its value, at the top of `cell`. Where there is not room for both,
+/// the value takes the name's place as soon as it says something.
 fn labelled_slider(
     ui: &mut Ui,
     draw: &mut Draw<'_>,
@@ -174,13 +179,29 @@ fn labelled_slider(
     colour: Color32,
 ) {
     let line = Rect::from_min_size(cell.min, vec2(cell.width(), LABEL));
-    let name = ui
-        .painter()
-        .text(line.left_center(), Align2::LEFT_CENTER, label, theme::small(), theme::DIM);
     let slider = Rect::from_min_size(line.left_bottom(), vec2(cell.width(), SLIDER));
-    fader::slider(ui, draw, param, slider, colour);
-    let value = line.with_min_x((line.right() - 42.0).max(name.right() + 3.0));
-    readout::show(ui, draw, param, value.shrink2(vec2(0.0, 1.0)));
+    let response = fader::slider(ui, draw, param, slider, colour);
+    let narrow = cell.width() < 68.0;
+    let typing = draw.state.typing.as_ref();
+    let telling = draw.value(param) != param.range().default
+        || response.hovered()
+        || response.has_focus()
+        || typing.is_some_and(|typing| typing.param == param);
+    let value = line.shrink2(vec2(0.0, 1.0));
+    if narrow && telling {
+        return readout::show(ui, draw, param, value);
+    }
+    let name = ui.painter().text(
+        line.left_center(),
+        Align2::LEFT_CENTER,
+        label,
+        theme::small(),
+        theme::DIM,
+    );
+    if !narrow {
+        let left = (line.right() - 42.0).max(name.right() + 3.0);
+        readout::show(ui, draw, param, value.with_min_x(left));
+    }
 }
 
 /// A strip's ground, with a line in its colour on top; returns what is inside.

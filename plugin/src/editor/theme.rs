@@ -80,7 +80,11 @@ pub(super) fn faded(colour: Color32, share: f32) -> Color32 {
 
 /// The text that can be read on a fill of this colour.
 pub(super) fn text_on(fill: Color32) -> Color32 {
-    if fill.intensity() > 0.45 { SUNKEN } else { TEXT }
+    if fill.intensity() > 0.45 {
+        SUNKEN
+    } else {
+        TEXT
+    }
 }
 
 /// Puts the theme on. Once for each window.
@@ -168,7 +172,10 @@ mod tests {
                 assert!(contrast >= 4.5, "{text:?} on {ground:?}: {contrast:.2}");
             }
         }
-        for fill in STEM_COLOURS.into_iter().chain([SOLO, MUTE, ALARM, ACCENT, ON, RAISED]) {
+        for fill in STEM_COLOURS
+            .into_iter()
+            .chain([SOLO, MUTE, ALARM, ACCENT, ON, RAISED])
+        {
             let contrast = contrast(text_on(fill), fill);
             assert!(contrast >= 4.5, "on {fill:?}: {contrast:.2}");
         }

@@ -58,7 +58,7 @@ pub(crate) fn state(name: &str) -> Option<EditorView> {
             view.dropouts = 7;
             view.dropout_ms = 163.0;
             view.load = Some(1.04);
-            for at in [250, 251, 252, 600, 601, 900] {
+            for at in [1350, 1351, 1352, 1600, 1601, 1900] {
                 if let Some(column) = view.display.columns.get_mut(at) {
                     *column = Column {
                         dropout: true,

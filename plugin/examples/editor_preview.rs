@@ -5,6 +5,7 @@
 //! cargo run -p bunri-plugin --example editor_preview -- playing [--size 960x640] [--zoom 200]
 //! ```
 
+#[path = "../tests/editor/states.rs"]
 mod states;
 
 use bunri_plugin::editor::{self, Action, DEFAULT_SIZE, EditorState, EditorView, theme};
