@@ -105,8 +105,9 @@ fn through_host(format: Format, bundles: &Bundles, song: &Planar, rate_hz: u32) 
 
 /// What the engine itself makes of the song, without a plugin.
 fn separated_offline(song: &Planar, rate_hz: u32) -> Vec<Planar> {
-    let source = std::env::var_os("BUNRI_MODEL")
-        .map_or(ModelSource::Default, |path| ModelSource::File(path.into()));
+    let source = std::env::var_os("BUNRI_MODEL").map_or(ModelSource::default(), |path| {
+        ModelSource::File(path.into())
+    });
     let engine = Engine::global().expect("the engine");
     let model = engine
         .open(&source, &OpenOptions::default())
@@ -154,7 +155,7 @@ fn model(engine_folder: &Path, folder: &Path) -> Option<PathBuf> {
     let engine = Engine::global_in(&SearchPath::new([engine_folder.to_owned()]));
     match engine
         .expect("the engine")
-        .open(&ModelSource::Default, &OpenOptions::default())
+        .open(&ModelSource::default(), &OpenOptions::default())
     {
         Ok(_) => None,
         Err(error) => {

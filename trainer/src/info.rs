@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bunri_model::{Checkpoint, Network, NetworkConfig, Provenance, Separator, SharedWeights};
-use bunri_stream::StemModel;
+use bunri_stream::{Mode, StemModel};
 use serde::Serialize;
 use tch::Device;
 
-use crate::model::{DEFAULT, default_bytes};
+use crate::model::{DEFAULT, bytes_of, source_of};
 use crate::table::Table;
 
 /// Command line of `trainer info`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Model file, or `default` for the model that this program was built with.
+    /// Model file, or `studio` or `live` for a model that this program was built with.
     #[arg(default_value = DEFAULT)]
     model: PathBuf,
     /// Print JSON.
@@ -23,9 +23,9 @@ pub struct Args {
     json: bool,
 }
 
-/// Overlaps that the latency of windowed models is given for: none, the least that sounds well, the
-/// default, and the most that plays live with little delay.
-const OVERLAPS: [f64; 4] = [0.25, 0.5, 0.75, 0.9];
+/// Overlaps that the latency of windowed models is given for, beside the studio modes: the least that
+/// sounds well, and the default.
+const OVERLAPS: [f64; 2] = [0.25, 0.75];
 
 /// What is said of a model.
 #[derive(Debug, Serialize)]
@@ -40,12 +40,12 @@ struct Info {
     sample_rate_hz: u32,
     licence: String,
     provenance: Provenance,
-    modes: Vec<Mode>,
+    modes: Vec<ModeInfo>,
 }
 
 /// A way to stream it.
 #[derive(Debug, Serialize)]
-struct Mode {
+struct ModeInfo {
     name: String,
     chunk_frames: usize,
     hop_frames: usize,
@@ -64,11 +64,7 @@ struct Mode {
 /// A file that cannot be read or is no model.
 pub fn run(args: Args) -> Result<()> {
     let file = args.model.display().to_string();
-    let bytes = if file == DEFAULT {
-        default_bytes()?.to_vec()
-    } else {
-        std::fs::read(&args.model).with_context(|| format!("reading {file}"))?
-    };
+    let bytes = bytes_of(&source_of(&args.model, Mode::default()))?;
     let checkpoint = Checkpoint::from_bytes(&bytes, Device::Cpu).with_context(|| {
         format!("model {file} (files of other programs: see trainer import --help)")
     })?;
@@ -108,24 +104,25 @@ fn describe(file: String, bytes: usize, checkpoint: Checkpoint) -> Result<Info> 
     })
 }
 
-/// Causal models have one mode, windowed ones as many as there are overlaps; those that leave the
+/// Causal models have one mode, windowed ones several; those that leave the
 /// network too little context are left out.
-fn modes(network: Box<dyn Network>) -> Result<Vec<Mode>> {
+fn modes(network: Box<dyn Network>) -> Result<Vec<ModeInfo>> {
     let is_causal = network.causal().is_some();
     let weights = Arc::new(SharedWeights::new(network));
-    let overlaps: &[f64] = if is_causal { &[0.0] } else { &OVERLAPS };
+    let studio = Mode::offered().filter(|&mode| mode != Mode::Live);
+    let possible: Vec<Mode> = match is_causal {
+        true => vec![Mode::Live],
+        false => studio.chain(OVERLAPS.map(Mode::Overlap)).collect(),
+    };
     let mut modes = Vec::new();
-    for &overlap in overlaps {
-        let Ok(separator) = Separator::new(Arc::clone(&weights), overlap) else {
+    for mode in possible {
+        let Ok(separator) = Separator::new(Arc::clone(&weights), mode) else {
             continue;
         };
         let spec = separator.spec();
         let ms = |frames: usize| 1e3 * frames as f64 / f64::from(spec.rate_hz);
-        modes.push(Mode {
-            name: match is_causal {
-                true => "hop by hop".into(),
-                false => format!("overlap {overlap}"),
-            },
+        modes.push(ModeInfo {
+            name: mode.to_string(),
             chunk_frames: spec.chunk_frames,
             hop_frames: spec.hop_frames,
             lookahead_frames: spec.lookahead_frames,

@@ -7,14 +7,49 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use bunri_model::device::device_name;
 use bunri_model::{
-    Checkpoint, DeviceChoice, LoadedModel, Provenance, Separator, SharedWeights, built_in_model,
+    DeviceChoice, LoadedModel, Provenance, Separator, SharedWeights, built_in_model,
 };
-use bunri_stream::{ModelSpec, StemModel};
+use bunri_stream::engine::ModelSource;
+use bunri_stream::{BuiltIn, Mode, ModelSpec, StemModel};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// Names the model that comes with the program.
+/// Names the model that comes with the program for the mode that is asked for.
 pub const DEFAULT: &str = "default";
+
+/// What `--model NAME` means: [`DEFAULT`], `studio` and `live` come with the program, all else is a
+/// file.
+#[must_use]
+pub fn source_of(name: &Path, mode: Mode) -> ModelSource {
+    if name == Path::new(DEFAULT) {
+        return ModelSource::BuiltIn(BuiltIn::for_mode(mode));
+    }
+    match name.to_str().and_then(BuiltIn::named) {
+        Some(model) => ModelSource::BuiltIn(model),
+        None => ModelSource::File(name.to_owned()),
+    }
+}
+
+/// The bytes of a model, as they lie in its file.
+///
+/// # Errors
+/// No such file, or a program that was built without this model.
+pub fn bytes_of(source: &ModelSource) -> Result<Cow<'static, [u8]>> {
+    match source {
+        ModelSource::BuiltIn(model) => {
+            built_in_model(*model).map(Cow::Borrowed).with_context(|| {
+                let name = model.name();
+                format!("this program was built without a {name} model: choose a model file")
+            })
+        }
+        ModelSource::File(path) => {
+            let bytes = std::fs::read(path);
+            Ok(bytes
+                .with_context(|| format!("model {}", path.display()))?
+                .into())
+        }
+    }
+}
 
 /// What a report says about the model that it speaks of, so that the figures can be had again.
 #[derive(Clone, Debug, Serialize)]
@@ -35,21 +70,22 @@ pub struct ModelCard {
     pub spec: ModelSpec,
     /// Where it runs.
     pub device: String,
-    /// Share of each chunk that overlaps the next.
-    pub overlap: f64,
+    /// How it was streamed.
+    pub mode: String,
 }
 
 /// A model on its device, loaded once for all its streams.
 #[derive(Debug)]
 pub struct Model {
     weights: Arc<SharedWeights>,
-    source: PathBuf,
+    name: PathBuf,
+    source: ModelSource,
     parameters: Option<usize>,
     licence: String,
     provenance: Provenance,
     spec: ModelSpec,
     device: String,
-    overlap: f64,
+    mode: Mode,
 }
 
 impl Model {
@@ -57,34 +93,30 @@ impl Model {
     /// standard error where the file deserves it.
     ///
     /// # Errors
-    /// When the file is no model, the device is not there, or the overlap is impossible.
-    pub fn load(source: &Path, device: DeviceChoice, overlap: f64) -> Result<Self> {
-        let device = device.resolve()?;
-        let name = source.display();
-        let model: LoadedModel = if source == Path::new(DEFAULT) {
-            let checkpoint = Checkpoint::from_bytes(default_bytes()?, device);
-            checkpoint.context("the built-in model")?.into()
-        } else {
-            LoadedModel::load(source, device).with_context(|| format!("model {name}"))?
-        };
-        if let Some(warning) = model.warning {
-            eprintln!("warning: {name}: {warning}");
+    /// When the file is no model, the device is not there, or the mode impossible.
+    pub fn load(name: &Path, device: DeviceChoice, mode: Mode) -> Result<Self> {
+        let source = source_of(name, mode);
+        let shown = name.display();
+        let model = LoadedModel::open(&source, device.resolve()?)
+            .with_context(|| format!("model {shown}"))?;
+        for warning in model.warning.into_iter().chain(model.notice.as_deref()) {
+            eprintln!("warning: {shown}: {warning}");
         }
+        let device = model.network.device();
         let parameters = model.parameters;
         let (provenance, licence) = (model.provenance.clone(), model.licence.clone());
         let weights: Arc<SharedWeights> = Arc::new(model.into());
-        let spec = Separator::new(Arc::clone(&weights), overlap)?
-            .spec()
-            .clone();
+        let spec = Separator::new(Arc::clone(&weights), mode)?.spec().clone();
         Ok(Self {
             weights,
-            source: source.to_owned(),
+            name: name.to_owned(),
+            source,
             parameters,
             licence,
             provenance,
             spec,
             device: device_name(device),
-            overlap,
+            mode,
         })
     }
 
@@ -93,15 +125,9 @@ impl Model {
     /// # Errors
     /// A file that can no longer be read.
     pub fn card(&self) -> Result<ModelCard> {
-        let source = self.source.display().to_string();
-        let bytes: Cow<'static, [u8]> = if source == DEFAULT {
-            default_bytes()?.into()
-        } else {
-            let bytes = std::fs::read(&self.source);
-            bytes.with_context(|| format!("model {source}"))?.into()
-        };
+        let bytes = bytes_of(&self.source)?;
         Ok(ModelCard {
-            source,
+            source: self.name.display().to_string(),
             sha256: sha256_of(&bytes),
             bytes: bytes.len(),
             parameters: self.parameters,
@@ -109,7 +135,7 @@ impl Model {
             provenance: self.provenance.clone(),
             spec: self.spec.clone(),
             device: self.device.clone(),
-            overlap: self.overlap,
+            mode: self.mode.to_string(),
         })
     }
 
@@ -124,7 +150,7 @@ impl Model {
     /// # Errors
     /// None that [`load`](Self::load) did not have.
     pub fn separator(&self) -> Result<Separator> {
-        Ok(Separator::new(Arc::clone(&self.weights), self.overlap)?)
+        Ok(Separator::new(Arc::clone(&self.weights), self.mode)?)
     }
 
     /// What became of the device, if it failed; a sentence for the user.
@@ -137,19 +163,20 @@ impl Model {
     #[must_use]
     pub fn description(&self) -> String {
         let Self {
-            source,
+            name,
             parameters,
             spec,
             device,
+            mode,
             ..
         } = self;
-        let source = source.display();
+        let name = name.display();
         let seconds = |frames: usize| frames as f64 / f64::from(spec.rate_hz);
         let size = parameters.map_or_else(String::new, |parameters| {
             format!("{:.1} M parameters: ", parameters as f64 / 1e6)
         });
         format!(
-            "model {source} ({size}{}) on {device}, {} Hz; chunk {:.2} s, hop {:.2} s, latency \
+            "model {name} ({size}{}) on {device}, {} Hz; mode {mode}: chunk {:.2} s, hop {:.2} s, latency \
              {:.2} s",
             spec.stems.join(", "),
             spec.rate_hz,
@@ -158,14 +185,6 @@ impl Model {
             seconds(spec.latency_frames()),
         )
     }
-}
-
-/// The bytes of the model that comes with the program.
-///
-/// # Errors
-/// If it was built without one.
-pub fn default_bytes() -> Result<&'static [u8]> {
-    built_in_model().context("this program was built without a model: choose a model file")
 }
 
 fn sha256_of(bytes: &[u8]) -> String {

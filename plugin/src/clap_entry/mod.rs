@@ -20,6 +20,9 @@ use nice_plug::wrapper::clap::{
 };
 use nice_plug::wrapper::setup_logger;
 
+use crossbeam_channel::bounded;
+
+use crate::host_side::Introduction;
 use crate::plugin::BunriPlugin;
 
 clap_wrapper::export_vst3!();
@@ -90,6 +93,9 @@ unsafe extern "C" fn create_plugin(
     // SAFETY: by CLAP the host structure outlives the plugin made here. The reference given up
     // by `into_raw` is taken back by nice-plug's `destroy`.
     let wrapper = unsafe { &*Arc::into_raw(Wrapper::<BunriPlugin>::new(host)) };
-    // SAFETY: `wrapper` lives until `destroy`, which the fence calls last.
-    unsafe { port_fence::fence(wrapper.clap_plugin.as_ptr()) }
+    let (sender, introduced) = bounded(1);
+    (wrapper.task_executor.lock())(Introduction::Introduce(sender));
+    let host_side = introduced.try_recv().unwrap_or_default();
+    // SAFETY: `wrapper` lives until `destroy`, which the fence calls last, and so does `host`.
+    unsafe { port_fence::fence(wrapper.clap_plugin.as_ptr(), wrapper, host, host_side) }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bunri_stream::engine::DeviceInfo;
 use nice_plug::context::gui::GuiContext;
-use nice_plug::prelude::{BoolParam, FloatParam};
+use nice_plug::prelude::{BoolParam, FloatParam, Param as _};
 
 use super::status::memory;
 use super::values::{Param, Switch};
@@ -24,7 +24,6 @@ use crate::settings::{AUTO_DEVICE, Choice, Mode, ModelChoice, ModelFile, mode_na
 const STANDSTILL_S: f64 = 0.3;
 
 /// A plugin as its editor sees it. Belongs to the thread that draws; never waits for audio.
-#[derive(Debug)]
 pub struct Connection {
     params: Arc<BunriParams>,
     monitor: Arc<Monitor>,
@@ -64,9 +63,10 @@ impl Connection {
         self.update_params(view);
         let status = self.monitor.status();
         let choice = self.params.settings.choice();
-        let is_known = self.known.as_ref().is_some_and(|(known, chosen)| {
-            Arc::ptr_eq(known, &status) && *chosen == choice
-        });
+        let is_known = self
+            .known
+            .as_ref()
+            .is_some_and(|(known, chosen)| Arc::ptr_eq(known, &status) && *chosen == choice);
         if !is_known {
             self.update_status(view, &status, &choice);
             self.known = Some((Arc::clone(&status), choice));
@@ -106,12 +106,16 @@ impl Connection {
         view.master.consistency = params.consistency.unmodulated_plain_value();
         view.master.aux_pre_fader = params.aux_pre_fader.unmodulated_plain_value();
         if view.presets.entries.is_empty() {
-            view.presets.entries = STEM_PRESETS.iter().map(|preset| entry(preset.name, preset.detail)).collect();
+            view.presets.entries = STEM_PRESETS
+                .iter()
+                .map(|preset| entry(preset.name, preset.detail))
+                .collect();
         }
         view.presets.chosen = STEM_PRESETS.iter().position(|preset| {
             let mut pairs = preset.strips.iter().zip(&view.strips);
             pairs.all(|(preset, strip)| {
-                (preset.gain_db, preset.solo, preset.mute) == (strip.gain_db, strip.solo, strip.mute)
+                (preset.gain_db, preset.solo, preset.mute)
+                    == (strip.gain_db, strip.solo, strip.mute)
             })
         });
     }
@@ -135,14 +139,23 @@ impl Connection {
     }
 
     fn update_choosers(&self, view: &mut EditorView, devices: &[DeviceInfo], choice: &Choice) {
-        let model = self.models.iter().position(|model| is_same(&model.choice, &choice.model));
+        let model = self
+            .models
+            .iter()
+            .position(|model| is_same(&model.choice, &choice.model));
         view.models = Chooser {
-            entries: self.models.iter().map(|model| entry(&model.name, &model.detail)).collect(),
+            entries: self
+                .models
+                .iter()
+                .map(|model| entry(&model.name, &model.detail))
+                .collect(),
             chosen: model,
             elsewhere: choice.model.name(),
         };
         view.modes = Chooser {
-            entries: Mode::offered().map(|mode| entry(&mode_name(mode), "")).collect(),
+            entries: Mode::offered()
+                .map(|mode| entry(&mode_name(mode), ""))
+                .collect(),
             chosen: Mode::offered().position(|mode| mode == choice.mode),
             elsewhere: mode_name(choice.mode),
         };
@@ -151,7 +164,9 @@ impl Connection {
             let detail = device.memory_bytes.map(memory).unwrap_or_default();
             entry(&name_of(device), &detail)
         });
-        let chosen = devices.iter().position(|device| device.name == choice.device);
+        let chosen = devices
+            .iter()
+            .position(|device| device.name == choice.device);
         view.devices = Chooser {
             entries: std::iter::once(auto).chain(listed).collect(),
             chosen: if choice.device == AUTO_DEVICE {
@@ -170,7 +185,9 @@ impl Connection {
             self.forgotten = Counts::default(); // a new activation
         }
         view.dropouts = counts.dropouts - self.forgotten.dropouts;
-        let late_frames = counts.late_frames.saturating_sub(self.forgotten.late_frames);
+        let late_frames = counts
+            .late_frames
+            .saturating_sub(self.forgotten.late_frames);
         let rate_hz = view.latency.map_or(1, |latency| latency.rate_hz.max(1));
         view.dropout_ms = 1000.0 * late_frames as f64 / f64::from(rate_hz);
         let late = counts.late_frames > self.late_frames;
@@ -195,7 +212,10 @@ impl Connection {
         self.next_column = first + self.columns.len() as u64;
         let columns = self.columns.iter().map(|column| column_of(column, dropout));
         display.columns.extend(columns);
-        let surplus = display.columns.len().saturating_sub(monitor::history::COLUMNS);
+        let surplus = display
+            .columns
+            .len()
+            .saturating_sub(monitor::history::COLUMNS);
         display.columns.drain(..surplus);
         display.written = self.next_column;
     }

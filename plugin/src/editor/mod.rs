@@ -12,10 +12,12 @@
 //! - `top`, `banner`, `transport`, `display`, `strip`, `status`, `files`: the parts of the picture.
 //! - `control`, `fader`, `toggle`, `meter`, `readout`, `badge`: what they are made of.
 //! - [`state`]: what is remembered from frame to frame; [`preferences`]: from day to day.
+//! - [`connect`]: between a plugin and the view; `window`: the window in a host.
 //! - [`theme`]: colours, type and distances.
 
 mod badge;
 mod banner;
+pub mod connect;
 mod control;
 mod display;
 mod fader;
@@ -33,6 +35,7 @@ mod top;
 mod transport;
 pub mod values;
 pub mod view;
+mod window;
 
 use std::time::Duration;
 
@@ -41,6 +44,7 @@ use egui::{Rect, Ui, pos2, vec2};
 pub use preferences::Preferences;
 pub use state::EditorState;
 pub use view::{Action, EditorView};
+pub use window::{BunriEditor, BunriEditorHandle};
 
 use state::Draw;
 use theme::{BUTTON, GAP};

@@ -59,8 +59,7 @@ impl BunriEditor {
             .with_resize_hint(resize_hint);
         let session = Arc::new(Mutex::new(Session::new(params, monitor)));
         let app = EditorApp(Arc::clone(&session));
-        let inner =
-            create_egui_editor(Arc::clone(&window), RepaintNotifier::new(), settings, app)?;
+        let inner = create_egui_editor(Arc::clone(&window), RepaintNotifier::new(), settings, app)?;
         Some(Self {
             inner,
             window,
@@ -193,7 +192,7 @@ impl Drop for BunriEditorHandle {
 }
 
 /// The drawing end of a [`Session`], for nice-plug-egui.
-pub struct EditorApp(Arc<Mutex<Session>>);
+pub(super) struct EditorApp(Arc<Mutex<Session>>);
 
 impl NiceEguiApp for EditorApp {
     fn build(

@@ -9,6 +9,7 @@ use bunri_stream::engine::abi::{FAILED, OK, Status, Text};
 thread_local! {
     static LAST_ERROR: RefCell<String> = const { RefCell::new(String::new()) };
     static DEVICES: RefCell<String> = const { RefCell::new(String::new()) };
+    static FACTS: RefCell<[String; 2]> = const { RefCell::new([String::new(), String::new()]) };
 }
 
 /// Runs the body of an exported function: no panic leaves it, every failure leaves its reason.
@@ -32,11 +33,19 @@ pub(crate) fn last_error() -> Text {
     LAST_ERROR.with_borrow(|text| Text::borrow(text.as_bytes()))
 }
 
-/// Keeps the names of devices for the calling thread, until its next call of this.
-pub(crate) fn keep_devices(names: &[String]) -> Text {
+/// Keeps lines about devices for the calling thread, until its next call of this.
+pub(crate) fn keep_devices(lines: &[String]) -> Text {
     DEVICES.with_borrow_mut(|text| {
-        *text = names.join("\n");
+        *text = lines.join("\n");
         Text::borrow(text.as_bytes())
+    })
+}
+
+/// Keeps two texts about a model for the calling thread, until its next call of this.
+pub(crate) fn keep_facts(texts: [String; 2]) -> [Text; 2] {
+    FACTS.with_borrow_mut(|kept| {
+        *kept = texts;
+        kept.each_ref().map(|text| Text::borrow(text.as_bytes()))
     })
 }
 

@@ -1,18 +1,20 @@
 //! One open model: a stream's state, over weights that it shares with others.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use bunri_model::{DEFAULT_OVERLAP, DeviceChoice, ScheduledSeparator, Scheduler, Separator};
-use bunri_stream::{ModelSpec, Planar, StemModel};
+use bunri_model::device::device_name;
+use bunri_model::{DeviceChoice, ScheduledSeparator, Scheduler, Separator, SharedWeights};
+use bunri_stream::engine::ModelSource;
+use bunri_stream::{Mode, ModelSpec, Planar, StemModel};
 
 use crate::weights;
 
 /// What a handle of the C interface stands for.
 pub(crate) struct Stream {
     separator: ScheduledSeparator,
+    weights: Arc<SharedWeights>,
     /// The stems' names, a line feed between each two; lent to the caller.
     stem_names: String,
     /// The chunk and its stems in this side's own types, kept from call to call.
@@ -21,21 +23,16 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Opens the checkpoint at `path`, or the engine's own model.
-    pub(crate) fn open(
-        path: Option<&Path>,
-        device: &str,
-        overlap: Option<f64>,
-    ) -> Result<Self, String> {
+    /// Opens a model on a device, to run in a mode.
+    pub(crate) fn open(source: ModelSource, device: &str, mode: Mode) -> Result<Self, String> {
         // libtorch's threads meet after every layer, and on a busy machine each meeting waits for the
         // scheduler. Measured on two busy cores, hops of 0.28 s that take a few milliseconds: half
         // of them came late with two threads, none with one. A session has many instances to share
         // out over the cores anyway.
         tch::set_num_threads(1);
         let device: DeviceChoice = device.parse().map_err(display)?;
-        let weights = weights::on_device(path, device.resolve().map_err(display)?)?;
-        let overlap = overlap.unwrap_or(DEFAULT_OVERLAP);
-        let separator = Separator::new(weights, overlap).map_err(display)?;
+        let weights = weights::on_device(source, device.resolve().map_err(display)?)?;
+        let separator = Separator::new(Arc::clone(&weights), mode).map_err(display)?;
         let separator = ScheduledSeparator::new(separator, scheduler()?);
         let ModelSpec {
             channels,
@@ -48,6 +45,7 @@ impl Stream {
             chunk: Planar::zeros(*channels, *chunk_frames),
             stems: vec![Planar::zeros(*channels, *chunk_frames); stems.len()],
             separator,
+            weights,
         })
     }
 
@@ -57,6 +55,16 @@ impl Stream {
 
     pub(crate) fn stem_names(&self) -> &str {
         &self.stem_names
+    }
+
+    /// The weights that it shares with others.
+    pub(crate) fn weights(&self) -> &SharedWeights {
+        &self.weights
+    }
+
+    /// Where it runs now.
+    pub(crate) fn device(&self) -> String {
+        device_name(self.weights.network().device())
     }
 
     /// The mixture of the next chunk, to be written to.
@@ -80,6 +88,7 @@ impl Stream {
         // The buffers are overwritten before they are read, the names never change.
         let Self {
             separator,
+            weights: _,
             stem_names: _,
             chunk: _,
             stems: _,

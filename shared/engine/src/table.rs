@@ -4,14 +4,15 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::slice;
 use std::time::Duration;
 
-use bunri_model::device::device_names;
+use bunri_model::hardware;
 use bunri_stream::engine::abi::{
-    self, ChunkRecord, EngineTable, ModelHandle, OpenRequest, SpecRecord, Status, Text,
+    self, ChunkRecord, EngineTable, FactsRecord, ModelHandle, OpenRequest, SpecRecord, Status, Text,
 };
+use bunri_stream::engine::{DeviceInfo, ModelSource};
+use bunri_stream::{BuiltIn, Mode};
 
 use crate::reply::{self, guarded};
 use crate::stream::Stream;
@@ -24,6 +25,7 @@ pub(crate) extern "C" fn bunri_engine_table() -> *const EngineTable {
         version: abi::VERSION,
         open,
         spec,
+        facts,
         separate,
         reset,
         close,
@@ -39,11 +41,20 @@ unsafe extern "C" fn open(request: *const OpenRequest, model: *mut *mut ModelHan
         // SAFETY: valid for the call, by the rules.
         let request = unsafe { &*request };
         // SAFETY: as above.
-        let (path, device) = unsafe { (bytes(&request.model_path), bytes(&request.device)) };
-        let path = (!path.is_empty()).then(|| Path::new(OsStr::from_bytes(path)));
-        let device = str::from_utf8(device).map_err(|error| format!("device name: {error}"))?;
-        let overlap = Some(request.overlap).filter(|overlap| !overlap.is_nan());
-        let stream = Stream::open(path, device, overlap)?;
+        let (path, built_in) = unsafe { (bytes(&request.model_path), bytes(&request.built_in)) };
+        // SAFETY: as above.
+        let (device, mode) = unsafe { (bytes(&request.device), bytes(&request.mode)) };
+        let source = if path.is_empty() {
+            let name = utf8("model name", built_in)?;
+            let model = BuiltIn::named(name);
+            ModelSource::BuiltIn(model.ok_or_else(|| format!("no built-in model {name:?}"))?)
+        } else {
+            ModelSource::File(OsStr::from_bytes(path).into())
+        };
+        let mode: Mode = utf8("mode", mode)?
+            .parse()
+            .map_err(|error: bunri_stream::ModeError| error.to_string())?;
+        let stream = Stream::open(source, utf8("device name", device)?, mode)?;
         // SAFETY: a place for one pointer, by the rules.
         unsafe { model.write(Box::into_raw(Box::new(stream)).cast()) };
         Ok(())
@@ -67,6 +78,24 @@ unsafe extern "C" fn spec(model: *const ModelHandle, spec: *mut SpecRecord) -> S
         };
         // SAFETY: a place for one record, by the rules.
         unsafe { spec.write(record) };
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn facts(model: *const ModelHandle, facts: *mut FactsRecord) -> Status {
+    guarded(|| {
+        // SAFETY: an open handle is a `Stream` of ours.
+        let stream = unsafe { &*model.cast::<Stream>() };
+        let weights = stream.weights();
+        let notice = weights.notice().unwrap_or_default().to_owned();
+        let [device, notice] = reply::keep_facts([stream.device(), notice]);
+        let record = FactsRecord {
+            device,
+            notice,
+            weights_bytes: weights.bytes(),
+        };
+        // SAFETY: a place for one record, by the rules.
+        unsafe { facts.write(record) };
         Ok(())
     })
 }
@@ -129,7 +158,11 @@ unsafe extern "C" fn close(model: *mut ModelHandle) {
 
 unsafe extern "C" fn devices(names: *mut Text) -> Status {
     guarded(|| {
-        let kept = reply::keep_devices(&device_names());
+        let lines: Vec<_> = hardware::devices()
+            .iter()
+            .map(DeviceInfo::to_line)
+            .collect();
+        let kept = reply::keep_devices(&lines);
         // SAFETY: a place for one text, by the rules.
         unsafe { names.write(kept) };
         Ok(())
@@ -142,6 +175,10 @@ extern "C" fn reply_last_error() -> Text {
 
 extern "C" fn weights_in_memory() -> u64 {
     weights::in_memory() as u64
+}
+
+fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, String> {
+    str::from_utf8(bytes).map_err(|error| format!("{what}: {error}"))
 }
 
 /// The bytes of a caller's text.

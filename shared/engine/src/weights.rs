@@ -1,18 +1,21 @@
 //! Which models lie in memory: one copy per checkpoint and device, for as long as a stream uses it.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
-use bunri_model::{Checkpoint, LoadedModel, SharedWeights, built_in_model};
+use bunri_model::{LoadedModel, SharedWeights};
+use bunri_stream::BuiltIn;
+use bunri_stream::engine::ModelSource;
 use tch::Device;
 
 /// What makes two checkpoints the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Origin {
-    /// The engine's own model.
-    BuiltIn,
+    /// A model of the engine's own.
+    BuiltIn(BuiltIn),
     /// A file, as it was at the time: a new training result under an old name is another model.
     File {
         path: PathBuf,
@@ -30,15 +33,14 @@ fn loaded() -> MutexGuard<'static, Loaded> {
     LOADED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The weights of the checkpoint at `path` (or of the engine's own model) on `device`: those that
-/// another stream has loaded, or newly loaded ones.
+/// The weights of a model on `device`: those that another stream has loaded, or newly loaded ones.
 ///
 /// One model loads at a time, so that ten instances of a plugin, started at once with a session,
 /// read the file once.
-pub(crate) fn on_device(path: Option<&Path>, device: Device) -> Result<Arc<SharedWeights>, String> {
-    let origin = match path {
-        None => Origin::BuiltIn,
-        Some(path) => origin_of(path).map_err(|error| in_file(path, &error))?,
+pub(crate) fn on_device(source: ModelSource, device: Device) -> Result<Arc<SharedWeights>, String> {
+    let origin = match &source {
+        ModelSource::BuiltIn(model) => Origin::BuiltIn(*model),
+        ModelSource::File(path) => origin_of(path).map_err(|error| in_file(path, &error))?,
     };
     let mut loaded = loaded();
     loaded.retain(|_, weights| weights.strong_count() > 0);
@@ -46,10 +48,10 @@ pub(crate) fn on_device(path: Option<&Path>, device: Device) -> Result<Arc<Share
     if let Some(weights) = loaded.get(&key).and_then(Weak::upgrade) {
         return Ok(weights);
     }
-    let model = match path {
-        None => built_in(device)?,
-        Some(path) => LoadedModel::load(path, device).map_err(|error| in_file(path, &error))?,
-    };
+    let model = LoadedModel::open(&source, device).map_err(|error| match &source {
+        ModelSource::BuiltIn(_) => error.to_string(),
+        ModelSource::File(path) => in_file(path, &error),
+    })?;
     let weights = Arc::new(SharedWeights::from(model));
     loaded.insert(key, Arc::downgrade(&weights));
     Ok(weights)
@@ -82,14 +84,4 @@ fn in_file(path: &Path, error: &dyn std::fmt::Display) -> String {
     } else {
         format!("{path}: {error}")
     }
-}
-
-/// The model that the engine was built with.
-fn built_in(device: Device) -> Result<LoadedModel, String> {
-    let bytes = built_in_model()
-        .ok_or("this engine was built without a model of its own: choose a model file")?;
-    let checkpoint = Checkpoint::from_bytes(bytes, device);
-    Ok(checkpoint
-        .map_err(|error| format!("built-in model: {error}"))?
-        .into())
 }

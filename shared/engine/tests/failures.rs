@@ -6,6 +6,7 @@ mod fixture;
 use std::path::Path;
 
 use bunri_stream::engine::{EngineError, ModelSource, OpenOptions};
+use bunri_stream::{BuiltIn, Mode};
 use fixture::{engine, small_checkpoint};
 
 /// The engine's answer to a model that it must refuse.
@@ -80,17 +81,18 @@ fn bad_options_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     fixture::save_small_model(&path, 1);
-    let with = |device: &str, overlap: Option<f64>| {
+    let with = |device: &str, mode: Mode| {
         let device = device.to_owned();
         refusal(
             ModelSource::File(path.clone()),
-            &OpenOptions { device, overlap },
+            &OpenOptions { device, mode },
         )
     };
-    assert!(with("abacus", None).contains("abacus"));
-    assert!(with("cuda:99", None).contains("cuda:99"));
-    assert!(with("cpu", Some(1.5)).contains("1.5"));
-    assert!(with("cpu", Some(-0.1)).contains("-0.1"));
+    assert!(with("abacus", Mode::default()).contains("abacus"));
+    assert!(with("cuda:99", Mode::default()).contains("cuda:99"));
+    assert!(with("cpu", Mode::Overlap(1.5)).contains("overlap-1.5"));
+    assert!(with("cpu", Mode::Studio { latency_ms: 1 }).contains("studio-0.001"));
+    assert!(with("cpu", Mode::Live).contains("choose a studio mode"));
 }
 
 /// Guards the list that a user chooses from.
@@ -100,25 +102,31 @@ fn every_listed_device_opens_a_model() {
     let path = folder.path().join("model.safetensors");
     fixture::save_small_model(&path, 1);
     let devices = engine().devices().unwrap();
-    assert_eq!(devices[0], "cpu");
+    assert_eq!(devices[0].name, "cpu");
     for device in devices {
         let options = OpenOptions {
-            device,
+            device: device.name,
             ..OpenOptions::default()
         };
-        engine()
+        let model = engine()
             .open(&ModelSource::File(path.clone()), &options)
             .unwrap();
+        let facts = model.facts().unwrap();
+        assert_eq!((facts.device, facts.notice), (options.device, None));
+        assert!(facts.weights_bytes > 1000, "{}", facts.weights_bytes);
     }
 }
 
 /// Guards an engine built without a model: the plugin must be told so, and go on.
 #[test]
-fn the_built_in_model_opens_or_is_said_to_be_missing() {
-    let opened = engine().open(&ModelSource::Default, &OpenOptions::default());
-    match (opened, bunri_model::built_in_model()) {
-        (Ok(model), Some(_)) => println!("{:?}", bunri_stream::StemModel::spec(&model)),
-        (Err(EngineError::Failed(reason)), None) => assert!(reason.contains("choose a model")),
-        (opened, built_in) => panic!("{opened:?} of {:?} bytes", built_in.map(<[u8]>::len)),
+fn built_in_models_open_or_are_said_to_be_missing() {
+    for built_in in BuiltIn::ALL {
+        let source = ModelSource::BuiltIn(built_in);
+        let opened = engine().open(&source, &OpenOptions::default());
+        match (opened, bunri_model::built_in_model(built_in)) {
+            (Ok(model), Some(_)) => println!("{:?}", bunri_stream::StemModel::spec(&model)),
+            (Err(EngineError::Failed(reason)), None) => assert!(reason.contains("choose a model")),
+            (opened, built_in) => panic!("{opened:?} of {:?} bytes", built_in.map(<[u8]>::len)),
+        }
     }
 }

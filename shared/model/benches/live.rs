@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bunri_model::{
     CausalNetwork, LiveBandSplitConfig, LiveDemucsConfig, NetworkConfig, Separator, SharedWeights,
 };
-use bunri_stream::{Planar, StemModel};
+use bunri_stream::{Mode, Planar, StemModel};
 use tch::{Device, Kind, Tensor};
 
 const SECONDS: usize = 20;
@@ -60,7 +60,7 @@ fn main() {
 
 fn one_stream(weights: &Arc<SharedWeights>, hops: usize, hop_seconds: f64) -> Vec<f64> {
     let mut separator =
-        Separator::new(Arc::clone(weights), 0.0).expect("causal networks have no overlap");
+        Separator::new(Arc::clone(weights), Mode::Live).expect("causal networks run live");
     let spec = separator.spec().clone();
     let mut chunk = Planar::zeros(spec.channels, spec.chunk_frames);
     let mut stems = vec![Planar::zeros(spec.channels, spec.chunk_frames); spec.stems.len()];

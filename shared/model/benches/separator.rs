@@ -6,19 +6,19 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use bunri_model::{Checkpoint, DEFAULT_OVERLAP, Separator, SharedWeights, built_in_model};
-use bunri_stream::{Planar, StemModel};
+use bunri_model::{Checkpoint, Separator, SharedWeights, built_in_model};
+use bunri_stream::{BuiltIn, Mode, Planar, StemModel};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn separate_hops(criterion: &mut Criterion) {
-    let Some(bytes) = built_in_model() else {
+    let Some(bytes) = built_in_model(BuiltIn::Studio) else {
         println!("skipped: this build has no default model");
         return;
     };
     let checkpoint =
         Checkpoint::from_bytes(bytes, tch::Device::Cpu).expect("the built-in model loads");
     let weights = Arc::new(SharedWeights::new(checkpoint.network));
-    let mut separator = Separator::new(weights, DEFAULT_OVERLAP).expect("the default overlap fits");
+    let mut separator = Separator::new(weights, Mode::default()).expect("the default mode fits");
     let spec = separator.spec().clone();
     let mut chunk = Planar::zeros(spec.channels, spec.chunk_frames);
     for (index, channel) in chunk.channels_mut().enumerate() {

@@ -1,13 +1,25 @@
-//! The model that this crate was built with, for whoever chooses none.
+//! The models that this crate was built with, for whoever chooses no file.
 
-/// The bytes of the default checkpoint, for [`Checkpoint::from_bytes`](crate::Checkpoint::from_bytes).
+use bunri_stream::BuiltIn;
+
+/// The bytes of a built-in checkpoint, for [`Checkpoint::from_bytes`](crate::Checkpoint::from_bytes).
 ///
-/// `None` if `default.safetensors` did not lie beside this crate's manifest when it was built: the
-/// crate that trains the model must build without it.
+/// `None` if its file (`default.safetensors` for the studio model, `live.safetensors`) did not lie
+/// beside this crate's manifest when it was built: the crate that trains models must build without.
 #[must_use]
-pub fn built_in_model() -> Option<&'static [u8]> {
-    #[cfg(built_in_model)]
-    return Some(include_bytes!(env!("BUNRI_BUILT_IN_MODEL")));
-    #[cfg(not(built_in_model))]
-    return None;
+pub fn built_in_model(model: BuiltIn) -> Option<&'static [u8]> {
+    match model {
+        #[cfg(built_in_studio)]
+        BuiltIn::Studio => Some(include_bytes!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/default.safetensors"
+        ))),
+        #[cfg(built_in_live)]
+        BuiltIn::Live => Some(include_bytes!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/live.safetensors"
+        ))),
+        #[allow(unreachable_patterns)] // reached by those that are missing
+        _ => None,
+    }
 }

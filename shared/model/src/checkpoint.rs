@@ -13,6 +13,7 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, seria
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use crate::hardware::check_room;
 use crate::network::{ARCHITECTURES, NetworkConfig, Trainable};
 use crate::parameters::{ParameterError, check_shapes};
 
@@ -120,6 +121,9 @@ pub enum CheckpointError {
         /// Its type.
         dtype: String,
     },
+    /// The device has not enough memory left.
+    #[error("{0}")]
+    NoRoom(String),
     /// A weight is not a number.
     #[error("tensor {0} holds NaN or infinity: the file is damaged or its training diverged")]
     NotFinite(String),
@@ -151,6 +155,8 @@ impl Checkpoint {
             .collect();
         config.validate().map_err(ParameterError::from)?;
         check_shapes(config.parameter_specs(), shapes.into_iter())?;
+        let weights_bytes = size_of::<f32>() * config.parameter_count();
+        check_room(device, weights_bytes as u64).map_err(CheckpointError::NoRoom)?;
         let mut parameters = BTreeMap::new();
         for (name, view) in tensors.iter() {
             parameters.insert(name.to_owned(), tensor_from(name, &view)?);

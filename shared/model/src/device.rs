@@ -1,4 +1,4 @@
-//! Where a model runs: names that users type, and the devices of this machine.
+//! Where a model runs, by the names that users type.
 
 use std::str::FromStr;
 
@@ -70,13 +70,6 @@ impl DeviceChoice {
     }
 }
 
-/// Names of all devices that [`DeviceChoice`] accepts on this machine.
-#[must_use]
-pub fn device_names() -> Vec<String> {
-    let cuda = (0..cuda_count()).map(|index| format!("cuda:{index}"));
-    std::iter::once("cpu".to_owned()).chain(cuda).collect()
-}
-
 /// The name of a device, as [`DeviceChoice`] accepts it.
 #[must_use]
 pub fn device_name(device: Device) -> String {
@@ -86,7 +79,8 @@ pub fn device_name(device: Device) -> String {
     }
 }
 
-fn cuda_count() -> usize {
+/// CUDA devices that libtorch can use.
+pub(crate) fn cuda_count() -> usize {
     if Cuda::is_available() {
         Cuda::device_count().max(0) as usize
     } else {

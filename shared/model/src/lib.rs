@@ -14,10 +14,10 @@
 //! - [`htdemucs`]: HTDemucs (v4).
 //! - [`conv_tasnet`]: masks over a learned transform (Conv-TasNet).
 //! - [`bag`]: several models, averaged stem by stem.
-//! - [`built_in_model`]: the default checkpoint, inside the program.
+//! - [`built_in_model`]: the checkpoints that come inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
 //! - [`torch_script`]: the door for networks of others.
-//! - [`device`]: devices by name.
+//! - [`device`]: devices by name; [`hardware`]: what they are, and whether a model fits.
 //! - [`import`]: models of the reference packages as networks of this crate.
 //! - [`parameters`]: names, shapes and initial values of weights.
 //! - [`published`]: sizes of the reference packages, by name.
@@ -36,6 +36,7 @@ pub mod demucs_v3;
 pub mod device;
 #[cfg(test)]
 mod golden;
+pub mod hardware;
 pub mod hdemucs;
 pub mod htdemucs;
 mod hybrid;
@@ -51,6 +52,7 @@ pub mod scheduler;
 pub mod separator;
 mod shared_weights;
 pub mod torch_script;
+mod wide_lstm;
 
 pub use bag::BagConfig;
 pub use built_in::built_in_model;
@@ -68,5 +70,5 @@ pub use model_file::{LoadedModel, ModelFileError};
 pub use network::{CausalNetwork, Network, NetworkConfig, Trainable};
 pub use parameters::Parameters;
 pub use scheduler::{ScheduledSeparator, Scheduler};
-pub use separator::{DEFAULT_OVERLAP, Separator, StreamError};
+pub use separator::{Separator, StreamError};
 pub use shared_weights::SharedWeights;

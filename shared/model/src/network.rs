@@ -56,6 +56,13 @@ pub trait Network: std::fmt::Debug + Send {
     /// How much it should be shown at a time.
     fn window(&self) -> Window;
 
+    /// The window that is nearest to `frames`, and not shorter: [`window`](Self::window), where that
+    /// is the only length the network can be shown.
+    fn window_of(&self, frames: usize) -> Window {
+        let _ = frames;
+        self.window()
+    }
+
     /// Separates a batch: `[batch, channels, frames]` → `[batch, stems, channels, output frames]`,
     /// the output centred on the input.
     fn forward(&self, mix: &Tensor) -> Tensor;

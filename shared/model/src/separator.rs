@@ -5,15 +5,12 @@ mod windowed;
 
 use std::sync::Arc;
 
-use bunri_stream::{ModelSpec, Planar, SeparateError, StemModel};
+use bunri_stream::{Mode, ModelSpec, Planar, SeparateError, StemModel};
 use causal::CausalStream;
 use tch::Tensor;
 use windowed::WindowedStream;
 
 use crate::shared_weights::SharedWeights;
-
-/// Share of each chunk that overlaps the next one, where the user does not choose.
-pub const DEFAULT_OVERLAP: f64 = 0.75;
 
 /// Why a model cannot be streamed as asked.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +19,14 @@ pub enum StreamError {
     /// The overlap, or the chunk that follows from the model's window, is impossible.
     #[error(transparent)]
     Spec(#[from] bunri_stream::SpecError),
+    /// A model with whole context was asked to go on from hop to hop.
+    #[error(
+        "this model needs whole context and cannot run live: choose a studio mode, or a causal model"
+    )]
+    NotCausal,
     /// Windows overlap too little: the network itself needs some context at each end.
     #[error(
-        "the model needs {needed} frames of context at each end of its {chunk}-frame chunk, an overlap of {overlap} leaves {got}: choose a larger overlap"
+        "the model needs {needed} frames of context at each end of its {chunk}-frame chunk, mode {mode} leaves {got}: choose a larger overlap, or more latency"
     )]
     Context {
         /// Frames that the network cuts off at each end.
@@ -34,7 +36,7 @@ pub enum StreamError {
         /// The chunk.
         chunk: usize,
         /// What was asked for.
-        overlap: f64,
+        mode: Mode,
     },
 }
 
@@ -51,16 +53,15 @@ enum Stream {
 }
 
 impl Separator {
-    /// A stream whose chunks overlap by `overlap` (0 to 1) of their length; causal networks have
-    /// no use for it.
+    /// A stream in `mode`; causal networks have only one.
     ///
     /// # Errors
-    /// [`StreamError`] if the overlap is impossible.
-    pub fn new(weights: Arc<SharedWeights>, overlap: f64) -> Result<Self, StreamError> {
+    /// [`StreamError`] if the network cannot work in this mode.
+    pub fn new(weights: Arc<SharedWeights>, mode: Mode) -> Result<Self, StreamError> {
         Ok(Self(if weights.network().causal().is_some() {
             Stream::Causal(CausalStream::new(weights)?)
         } else {
-            Stream::Windowed(WindowedStream::new(weights, overlap)?)
+            Stream::Windowed(WindowedStream::new(weights, mode)?)
         }))
     }
 }

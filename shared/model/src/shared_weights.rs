@@ -21,6 +21,9 @@ pub struct SharedWeights {
     recipe: Option<Recipe>,
     /// The same network on the CPU, after its device failed, and why.
     fallback: OnceLock<(Box<dyn Network>, String)>,
+    /// Why it was not loaded where it was asked to be.
+    loading_notice: Option<String>,
+    bytes: u64,
 }
 
 // SAFETY: a `Network` is a tree of tensors and plain data, a `Recipe` too. `forward` and `step` take
@@ -39,6 +42,8 @@ impl SharedWeights {
             network,
             recipe: None,
             fallback: OnceLock::new(),
+            loading_notice: None,
+            bytes: 0,
         }
     }
 
@@ -50,10 +55,17 @@ impl SharedWeights {
             .map_or(&*self.network, |(network, _)| &**network)
     }
 
-    /// What became of the device, once it has failed; a sentence for the user.
+    /// What became of the device, if it was full or has failed; a sentence for the user.
     #[must_use]
     pub fn notice(&self) -> Option<&str> {
-        self.fallback.get().map(|(_, reason)| reason.as_str())
+        let fallback = self.fallback.get().map(|(_, reason)| reason.as_str());
+        fallback.or(self.loading_notice.as_deref())
+    }
+
+    /// Size of the weights in memory; 0 where it is not known.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Runs the network; once more, on the CPU, if its device fails.
@@ -85,11 +97,17 @@ impl SharedWeights {
 
 impl From<LoadedModel> for SharedWeights {
     fn from(model: LoadedModel) -> Self {
+        let bytes = model.weights_bytes().unwrap_or(0);
         let LoadedModel {
-            network, recipe, ..
+            network,
+            recipe,
+            notice,
+            ..
         } = model;
         Self {
             recipe,
+            loading_notice: notice,
+            bytes,
             ..Self::new(network)
         }
     }

@@ -8,7 +8,7 @@ use bunri_model::{
     LiveBandSplitConfig, LiveDemucsConfig, Network, NetworkConfig, Separator, SharedWeights,
 };
 use bunri_stream::conformance::assert_stem_model;
-use bunri_stream::{Planar, StemModel, StreamingSeparator};
+use bunri_stream::{Mode, Planar, StemModel, StreamingSeparator};
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
 
@@ -191,7 +191,7 @@ proptest! {
         let network = untrained(&config);
         let mix = music(1, network.signature().channels as i64, frames, 8);
         let whole = tch::no_grad(|| network.forward(&mix)).squeeze_dim(0); // [stems, channels, frames]
-        let separator = Separator::new(Arc::new(SharedWeights::new(network)), 0.75).unwrap();
+        let separator = Separator::new(Arc::new(SharedWeights::new(network)), Mode::Overlap(0.75)).unwrap();
         let mut stream = StreamingSeparator::new(separator).unwrap();
         let input = planar(&mix.squeeze_dim(0));
         let (mut stems, mut from) = (Vec::new(), 0);
@@ -303,7 +303,7 @@ fn stacked_piece(states: &[Vec<Tensor>], piece: usize) -> Tensor {
 fn causal_networks_keep_the_stem_model_contract() {
     for config in small_networks() {
         let weights = Arc::new(SharedWeights::new(untrained(&config)));
-        assert_stem_model(&mut Separator::new(weights, 0.75).unwrap());
+        assert_stem_model(&mut Separator::new(weights, Mode::Overlap(0.75)).unwrap());
     }
 }
 
@@ -313,7 +313,7 @@ fn causal_networks_keep_the_stem_model_contract() {
 fn one_broken_hop_is_not_heard_for_ever() {
     for config in small_networks() {
         let weights = Arc::new(SharedWeights::new(untrained(&config)));
-        let mut stream = Separator::new(weights, 0.75).unwrap();
+        let mut stream = Separator::new(weights, Mode::Overlap(0.75)).unwrap();
         let spec = stream.spec().clone();
         let clip = planar(&music(1, 2, 6 * spec.hop_frames as i64, 11).squeeze_dim(0));
         let mut run = |amid: f32| {

@@ -10,7 +10,7 @@ use bunri_model::{
     SharedWeights,
 };
 use bunri_stream::conformance::assert_stem_model;
-use bunri_stream::{Planar, StemModel};
+use bunri_stream::{Mode, Planar, StemModel};
 use tch::Device;
 
 fn windowed() -> Arc<SharedWeights> {
@@ -73,7 +73,7 @@ fn streams_in_a_batch_get_what_they_would_get_alone() {
             .map(|stream| {
                 run(
                     stream,
-                    &mut Separator::new(Arc::clone(&weights), 0.5).unwrap(),
+                    &mut Separator::new(Arc::clone(&weights), Mode::Overlap(0.5)).unwrap(),
                 )
             })
             .collect();
@@ -82,7 +82,8 @@ fn streams_in_a_batch_get_what_they_would_get_alone() {
         let together: Vec<_> = thread::scope(|scope| {
             let streams: Vec<_> = (0..5)
                 .map(|stream| {
-                    let separator = Separator::new(Arc::clone(&weights), 0.5).unwrap();
+                    let separator =
+                        Separator::new(Arc::clone(&weights), Mode::Overlap(0.5)).unwrap();
                     let mut model = ScheduledSeparator::new(separator, Arc::clone(&scheduler));
                     model.set_budget(Some(Duration::from_millis(10 * stream as u64)));
                     scope.spawn(move || run(stream, &mut model))
@@ -109,16 +110,19 @@ fn streams_in_a_batch_get_what_they_would_get_alone() {
 #[test]
 fn without_a_budget_the_bits_are_those_of_a_direct_call() {
     let weights = causal();
-    let direct = run(1, &mut Separator::new(Arc::clone(&weights), 0.5).unwrap());
+    let direct = run(
+        1,
+        &mut Separator::new(Arc::clone(&weights), Mode::Overlap(0.5)).unwrap(),
+    );
     let scheduler = Scheduler::start(1).unwrap();
-    let separator = Separator::new(weights, 0.5).unwrap();
+    let separator = Separator::new(weights, Mode::Overlap(0.5)).unwrap();
     assert!(run(1, &mut ScheduledSeparator::new(separator, scheduler)) == direct);
 }
 
 #[test]
 fn a_scheduled_stream_keeps_the_stem_model_contract() {
     for weights in [windowed(), causal()] {
-        let separator = Separator::new(weights, 0.5).unwrap();
+        let separator = Separator::new(weights, Mode::Overlap(0.5)).unwrap();
         let mut model = ScheduledSeparator::new(separator, Scheduler::start(2).unwrap());
         assert_stem_model(&mut model);
         model.set_budget(Some(Duration::from_millis(5)));

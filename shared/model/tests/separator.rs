@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bunri_model::{DemucsConfig, NetworkConfig, Separator, SharedWeights, StreamError};
 use bunri_stream::conformance::assert_stem_model;
-use bunri_stream::{Planar, StemModel};
+use bunri_stream::{Mode, Planar, StemModel};
 use tch::Device;
 
 fn weights(config: DemucsConfig) -> Arc<SharedWeights> {
@@ -29,14 +29,14 @@ fn small(resample: bool) -> DemucsConfig {
 fn both_versions_keep_the_stem_model_contract() {
     for resample in [false, true] {
         let weights = weights(small(resample));
-        assert_stem_model(&mut Separator::new(weights, 0.75).unwrap());
+        assert_stem_model(&mut Separator::new(weights, Mode::Overlap(0.75)).unwrap());
     }
 }
 
 /// Guards the order of chunks and stems within a batch.
 #[test]
 fn a_batch_of_chunks_equals_single_chunks() {
-    let mut separator = Separator::new(weights(small(false)), 0.5).unwrap();
+    let mut separator = Separator::new(weights(small(false)), Mode::Overlap(0.5)).unwrap();
     let spec = separator.spec().clone();
     let blank = Planar::zeros(spec.channels, spec.chunk_frames);
     let chunks: Vec<Planar> = (1..=3)
@@ -69,8 +69,8 @@ fn a_batch_of_chunks_equals_single_chunks() {
 #[test]
 fn streams_share_one_set_of_weights() {
     let weights = weights(small(false));
-    let first = Separator::new(Arc::clone(&weights), 0.5).unwrap();
-    let second = Separator::new(Arc::clone(&weights), 0.75).unwrap();
+    let first = Separator::new(Arc::clone(&weights), Mode::Overlap(0.5)).unwrap();
+    let second = Separator::new(Arc::clone(&weights), Mode::Overlap(0.75)).unwrap();
     assert_eq!(Arc::strong_count(&weights), 3);
     assert!(first.spec().hop_frames > second.spec().hop_frames);
 }
@@ -79,6 +79,30 @@ fn streams_share_one_set_of_weights() {
 #[test]
 fn an_overlap_without_room_for_the_networks_own_context_is_refused() {
     let weights = weights(small(false));
-    let error = Separator::new(weights, 0.01).unwrap_err();
+    let error = Separator::new(weights, Mode::Overlap(0.01)).unwrap_err();
     assert!(matches!(error, StreamError::Context { .. }), "{error}");
+}
+
+/// Guards the latency that a host is told: of every offered mode, to the frame; and that a network
+/// with whole context is never run as a causal one.
+#[test]
+fn studio_modes_keep_their_latency() {
+    let weights = weights(small(true));
+    for mode in Mode::offered() {
+        let Mode::Studio { latency_ms } = mode else {
+            let error = Separator::new(Arc::clone(&weights), mode).unwrap_err();
+            assert!(error.to_string().contains("studio"), "{error}");
+            continue;
+        };
+        let separator = Separator::new(Arc::clone(&weights), mode).unwrap();
+        let spec = separator.spec();
+        println!("{mode}: {spec:?}");
+        let total = spec.latency_frames() + spec.hop_frames;
+        assert_eq!(
+            total as u64,
+            u64::from(latency_ms) * u64::from(spec.rate_hz) / 1000
+        );
+    }
+    let mode = Mode::Studio { latency_ms: 250 };
+    assert_stem_model(&mut Separator::new(weights, mode).unwrap());
 }

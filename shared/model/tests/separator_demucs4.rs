@@ -7,8 +7,8 @@ use bunri_model::{
     BagConfig, Checkpoint, DemucsV3Config, HDemucsConfig, HTDemucsConfig, NetworkConfig,
     Provenance, Separator, SharedWeights, Storage,
 };
-use bunri_stream::StemModel;
 use bunri_stream::conformance::assert_stem_model;
+use bunri_stream::{Mode, StemModel};
 use tch::Device;
 
 const SEGMENT: usize = 2_048;
@@ -67,7 +67,7 @@ fn bag() -> BagConfig {
 
 fn separator(config: NetworkConfig) -> Separator {
     let network = config.untrained(3, Device::Cpu).unwrap();
-    Separator::new(Arc::new(SharedWeights::new(network)), 0.5).unwrap()
+    Separator::new(Arc::new(SharedWeights::new(network)), Mode::Overlap(0.5)).unwrap()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! From the two numbers that a user chooses, chunk length and overlap, to the whole geometry.
+//! From what a user chooses, an overlap or a latency, to the whole geometry of chunks.
 
 use crate::SpecError;
 use crate::stem_model::MAX_FRAMES;
@@ -35,11 +35,6 @@ impl ChunkPlan {
         if !(0.0..1.0).contains(&overlap) {
             return Err(SpecError::Overlap { got: overlap });
         }
-        let in_range = |field, got, max| match got {
-            0 => Err(SpecError::OutOfRange { field, got, max }),
-            _ if got > max => Err(SpecError::OutOfRange { field, got, max }),
-            _ => Ok(got),
-        };
         in_range("chunk_frames", chunk_frames, MAX_FRAMES)?;
         let hop_frames = (chunk_frames as f64 * (1.0 - overlap)).round() as usize;
         in_range("hop_frames", hop_frames, chunk_frames)?;
@@ -54,6 +49,27 @@ impl ChunkPlan {
         })
     }
 
+    /// Plans chunks of `chunk_frames` such that collecting a hop, seeing ahead, and computing for as
+    /// long as a hop lasts make exactly `latency_frames`.
+    ///
+    /// A quarter of the latency is the hop, and as much the right context; the cross-fade is one hop,
+    /// and all the rest of the chunk is left context, which costs no latency. A chunk that is shorter
+    /// than the latency would leave a gap: it then has the latency that it can fill, its own length.
+    ///
+    /// # Errors
+    /// [`SpecError::OutOfRange`] if the chunk is absurd, or the latency so short that no hop remains.
+    pub fn within_latency(chunk_frames: usize, latency_frames: usize) -> Result<Self, SpecError> {
+        in_range("chunk_frames", chunk_frames, MAX_FRAMES)?;
+        let latency_frames = latency_frames.min(chunk_frames);
+        let hop_frames = in_range("hop_frames", latency_frames / 4, chunk_frames)?;
+        Ok(Self {
+            chunk_frames,
+            hop_frames,
+            lookahead_frames: latency_frames - 2 * hop_frames,
+            crossfade_frames: hop_frames,
+        })
+    }
+
     /// Frames before a hop's fade-in that are shown to the model and thrown away.
     #[must_use]
     pub fn left_context_frames(&self) -> usize {
@@ -64,6 +80,14 @@ impl ChunkPlan {
     #[must_use]
     pub fn right_context_frames(&self) -> usize {
         self.lookahead_frames - self.crossfade_frames
+    }
+}
+
+fn in_range(field: &'static str, got: usize, max: usize) -> Result<usize, SpecError> {
+    if (1..=max).contains(&got) {
+        Ok(got)
+    } else {
+        Err(SpecError::OutOfRange { field, got, max })
     }
 }
 
@@ -101,6 +125,21 @@ mod tests {
                 assert!(spec.validated().is_ok(), "{plan:?}");
             }
         }
+    }
+
+    /// Guards the promise made to hosts: not one frame more or less than the user chose.
+    #[test]
+    fn latency_is_kept_to_the_frame() {
+        for chunk in [4, 1000, 33_075, 91_287] {
+            for latency in [4, 5, 6, 7, 999, 11_025, 91_287, 200_000] {
+                let plan = ChunkPlan::within_latency(chunk, latency).unwrap();
+                let total = 2 * plan.hop_frames + plan.lookahead_frames;
+                assert_eq!(total, latency.min(chunk), "{plan:?}");
+                assert!(plan.hop_frames + plan.lookahead_frames <= chunk, "{plan:?}");
+                assert!(plan.crossfade_frames <= plan.lookahead_frames, "{plan:?}");
+            }
+        }
+        assert!(ChunkPlan::within_latency(1000, 3).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //!                      └───────────────────── HostSeparator ────────────────────────────────┘
 //! ```
 //!
-//! - [`chunk_plan`]: from a chunk length and an overlap to hop, cross-fade and contexts.
+//! - [`mode`]: what users choose between; [`chunk_plan`]: from that to hop, cross-fade and contexts.
 //! - [`chunker`], [`overlap_add`]: from blocks to chunks, from chunks to streams.
 //! - [`streaming`]: the two around a model, at the model's rate.
 //! - [`resample`]: other rates, every frame at its exact time.
@@ -28,6 +28,7 @@ pub mod engine;
 pub mod files;
 mod frame_queue;
 pub mod host_separator;
+pub mod mode;
 pub mod offline_separator;
 pub mod overlap_add;
 pub mod planar;
@@ -37,8 +38,10 @@ pub mod streaming;
 
 pub use chunk_plan::ChunkPlan;
 pub use chunker::Chunker;
+pub use engine::device::DeviceInfo;
 pub use files::{Clip, Encoding, FileError, FileReader, FileWriter, read_clip};
 pub use host_separator::{HostError, HostOptions, HostSeparator};
+pub use mode::{BuiltIn, DEFAULT_OVERLAP, Mode, ModeError};
 pub use offline_separator::OfflineSeparator;
 pub use overlap_add::OverlapAdd;
 pub use planar::Planar;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bunri_model::{ScheduledSeparator, Scheduler};
-use bunri_stream::{Planar, StemModel};
+use bunri_stream::{Mode, Planar, StemModel};
 use serde::Serialize;
 
 use super::subject::Subject;
@@ -21,7 +21,7 @@ pub struct Plan {
     /// Audio per stream.
     pub seconds: f64,
     /// Overlap of windows.
-    pub overlap: f64,
+    pub mode: Mode,
     /// CPU threads of libtorch.
     pub threads: u32,
     /// Whether a scheduler serves the streams, each hop with a hop's time as its budget.
@@ -68,11 +68,11 @@ pub struct Measurement {
 /// Runs the streams of a plan, each on a thread of its own; the first hop of each is not counted.
 ///
 /// # Errors
-/// An overlap that the model cannot work with; a model that fails.
+/// A mode that the model cannot work with; a model that fails.
 pub fn measure(subject: &Subject, plan: &Plan, scheduler: &Arc<Scheduler>) -> Result<Measurement> {
     let streams = (0..plan.instances.max(1))
         .map(|_| {
-            let separator = subject.separator(plan.overlap)?;
+            let separator = subject.separator(plan.mode)?;
             let mut stream = ScheduledSeparator::new(separator, Arc::clone(scheduler));
             let spec = stream.spec();
             let hop_seconds = spec.hop_frames as f64 / f64::from(spec.rate_hz);

@@ -18,9 +18,10 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use bunri_model::checkpoint::write_atomically;
-use bunri_model::{DEFAULT_OVERLAP, DeviceChoice, Scheduler};
+use bunri_model::{DeviceChoice, Scheduler};
 use serde::Serialize;
 
+use crate::mode::ModeArgs;
 use crate::table::Table;
 use measure::{Measurement, Plan};
 use subject::Subject;
@@ -56,9 +57,8 @@ pub struct Args {
     /// Seconds of audio per stream.
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
-    /// Share of each chunk that overlaps the next, 0 to 1; causal models have no use for it.
-    #[arg(long, value_name = "FRACTION", default_value_t = DEFAULT_OVERLAP)]
-    overlap: f64,
+    #[command(flatten)]
+    mode: ModeArgs,
     /// Measure the package that the model comes from, too, chunk by chunk in turns with ours.
     #[arg(long, value_enum)]
     against: Option<Reference>,
@@ -108,7 +108,7 @@ pub fn run(args: Args) -> Result<()> {
     let mut report = Report::default();
     for model in &args.models {
         for device in &args.devices {
-            let subject = Subject::load(model, *device)?;
+            let subject = Subject::load(model, *device, args.mode.mode())?;
             eprintln!("{} on {device:?}", subject.name());
             for threads in &args.threads {
                 tch::set_num_threads(i32::try_from(*threads).context("--threads")?);
@@ -126,7 +126,7 @@ pub fn run(args: Args) -> Result<()> {
                     let plan = Plan {
                         instances: *instances,
                         seconds: args.seconds,
-                        overlap: args.overlap,
+                        mode: args.mode.mode(),
                         scheduled: args.scheduled,
                         threads: *threads,
                     };

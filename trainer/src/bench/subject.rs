@@ -1,5 +1,6 @@
 //! What is measured: a model file, the built-in model, or a published size with new weights.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,8 +10,9 @@ use bunri_model::{
     Checkpoint, DeviceChoice, LoadedModel, NetworkConfig, Provenance, Separator, SharedWeights,
     Storage, published,
 };
+use bunri_stream::Mode;
 
-use crate::model::{DEFAULT, default_bytes};
+use crate::model::{bytes_of, source_of};
 
 /// A model on a device.
 #[derive(Debug)]
@@ -24,38 +26,33 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Loads a model file or `default`, or makes a published size with new weights.
+    /// Loads a model as `--model` names it, or makes a published size with new weights.
     ///
     /// # Errors
     /// No such device, neither a file nor a known name, a file that is no model.
-    pub fn load(source: &Path, device: DeviceChoice) -> Result<Self> {
+    pub fn load(source: &Path, device: DeviceChoice, mode: Mode) -> Result<Self> {
         let name = source.display().to_string();
         let device = device.resolve()?;
-        let mut checkpoint = None;
         let config = source.to_str().and_then(published::config);
-        let model: LoadedModel = if let Some(config) = config {
+        let (model, checkpoint): (LoadedModel, _) = if let Some(config) = config {
             let new = new_checkpoint(config, device)?;
-            checkpoint = Some(new.to_bytes(Storage::F32)?);
-            new.into()
-        } else if source == Path::new(DEFAULT) {
-            let bytes = default_bytes()?;
-            checkpoint = Some(bytes.to_vec());
-            Checkpoint::from_bytes(bytes, device)?.into()
+            let bytes = new.to_bytes(Storage::F32)?;
+            (new.into(), Some(bytes))
         } else {
-            if source.extension().is_some_and(|end| end == "safetensors") {
-                let bytes = std::fs::read(source).with_context(|| format!("model {name}"))?;
-                checkpoint = Some(bytes);
-            }
-            LoadedModel::load(source, device).with_context(|| {
+            let source = source_of(source, mode);
+            let model = LoadedModel::open(&source, device).with_context(|| {
                 format!(
                     "model {name} (published sizes: {})",
                     published::NAMES.join(", ")
                 )
-            })?
+            })?;
+            let is_own = model.parameters.is_some();
+            let bytes = is_own.then(|| bytes_of(&source)).transpose()?;
+            (model, bytes.map(Cow::into_owned))
         };
         Ok(Self {
             name,
-            device: device_name(device),
+            device: device_name(model.network.device()),
             parameters: model.parameters,
             weights: Arc::new(model.into()),
             checkpoint,
@@ -89,9 +86,9 @@ impl Subject {
     /// A new stream.
     ///
     /// # Errors
-    /// An overlap that the model cannot work with.
-    pub fn separator(&self, overlap: f64) -> Result<Separator> {
-        Ok(Separator::new(Arc::clone(&self.weights), overlap)?)
+    /// A mode that the model cannot work in.
+    pub fn separator(&self, mode: Mode) -> Result<Separator> {
+        Ok(Separator::new(Arc::clone(&self.weights), mode)?)
     }
 
     /// The bytes of a checkpoint with these weights, of networks of our own.

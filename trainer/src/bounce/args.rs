@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use bunri_model::{DEFAULT_OVERLAP, DeviceChoice};
+use bunri_model::DeviceChoice;
 use bunri_stream::Encoding;
 
+use crate::mode::ModeArgs;
 use crate::model;
 use clap::ValueEnum;
 
@@ -22,8 +23,8 @@ pub struct Args {
     #[arg(short, long, value_name = "DIR", default_value = "out")]
     pub output: PathBuf,
 
-    /// Model file: .safetensors, or the .toml that describes a TorchScript model; `default` is the
-    /// model that this program was built with.
+    /// Model file: .safetensors, or the .toml that describes a TorchScript model; `studio` and `live`
+    /// are the models that this program was built with, `default` the one that the mode asks for.
     #[arg(long, value_name = "FILE", default_value = model::DEFAULT)]
     pub model: PathBuf,
 
@@ -56,9 +57,9 @@ pub struct Args {
     #[arg(long, value_enum)]
     pub bits: Option<Bits>,
 
-    /// How much of each chunk overlaps the next, from 0 to below 1: more is slower and smoother.
-    #[arg(long, value_name = "FRACTION", default_value_t = DEFAULT_OVERLAP)]
-    pub overlap: f64,
+    /// How the model is streamed.
+    #[command(flatten)]
+    pub mode: ModeArgs,
 
     /// Chunks given to the model at a time: more may be faster on GPUs and several cores, takes more
     /// memory, and changes the last bits.

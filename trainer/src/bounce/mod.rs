@@ -62,7 +62,7 @@ impl From<Outcome> for ExitCode {
 pub fn run(args: Args) -> Result<Outcome> {
     let encoding = args.encoding()?;
     let interrupt = Interrupt::listen()?;
-    let model = Model::load(&args.model, args.device, args.overlap)?;
+    let model = Model::load(&args.model, args.device, args.mode.mode())?;
     let targets = targets(&model.spec().stems, &args.stems, args.two_stems.as_deref())?;
     println!("{}", model.description());
     let job = Job {

@@ -22,12 +22,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+use bunri_model::DeviceChoice;
 use bunri_model::checkpoint::write_atomically;
-use bunri_model::{DEFAULT_OVERLAP, DeviceChoice};
 use bunri_stream::{HostOptions, OfflineSeparator, Planar};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::songs::{Song, discover_songs};
+use crate::mode::ModeArgs;
 use crate::model::{self, Model};
 use baselines::{MODEL, baselines};
 use report::{Report, SongReport};
@@ -61,9 +62,8 @@ pub struct Args {
     /// Where the model runs: auto, cpu, cuda or cuda:N.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Share of each chunk that overlaps the next, 0 to 1: more is slower and sounds better.
-    #[arg(long, value_name = "FRACTION", default_value_t = DEFAULT_OVERLAP)]
-    overlap: f64,
+    #[command(flatten)]
+    mode: ModeArgs,
     /// Score the model's own output instead of stems that add up to the mixture.
     #[arg(long)]
     no_consistency: bool,
@@ -79,7 +79,7 @@ pub struct Args {
 /// When the model, the songs or the stems asked for are not there, or a file cannot be read or
 /// written.
 pub fn run(args: Args) -> Result<()> {
-    let model = Model::load(&args.model, args.device, args.overlap)?;
+    let model = Model::load(&args.model, args.device, args.mode.mode())?;
     let card = model.card()?;
     let stems = scored_stems(&model.spec().stems, &args.stems)?;
     let songs = chosen_songs(&args.data, &model.spec().stems, &args.songs)?;

@@ -82,7 +82,11 @@ fn it_keeps_the_stem_model_contract() {
     let network = NetworkConfig::ConvTasNet(config).untrained(3, Device::Cpu);
     let weights = std::sync::Arc::new(SharedWeights::new(network.unwrap()));
     for overlap in [0.25, 0.75] {
-        let mut separator = Separator::new(std::sync::Arc::clone(&weights), overlap).unwrap();
+        let mut separator = Separator::new(
+            std::sync::Arc::clone(&weights),
+            bunri_stream::Mode::Overlap(overlap),
+        )
+        .unwrap();
         bunri_stream::conformance::assert_stem_model(&mut separator);
     }
 }

@@ -96,11 +96,11 @@ impl Network for ConvTasNet {
     /// The segments that it was trained on. Every frame that goes in comes out, but those near the
     /// ends are heard with half their surroundings: the published model looks 0.93 s to each side.
     fn window(&self) -> Window {
-        let frames = self.config.valid_length(self.config.segment_frames);
-        Window {
-            chunk_frames: frames,
-            output_frames: frames,
-        }
+        self.window_of(self.config.segment_frames)
+    }
+
+    fn window_of(&self, frames: usize) -> Window {
+        Window::whole(self.config.valid_length(frames))
     }
 
     /// The output is as long as the input. Use a

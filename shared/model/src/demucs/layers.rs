@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::DemucsConfig;
 use super::parameters::transposed_index;
 use crate::parameters::Scope;
+use crate::wide_lstm;
 
 /// Weight and bias of one convolution; shares storage with the model's parameters.
 #[derive(Debug)]
@@ -97,6 +98,17 @@ impl Blstm {
     /// `[batch, width, positions]` → the same shape.
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         let x = x.permute([2, 0, 1]); // [positions, batch, width]
+        let x = if wide_lstm::is_worthwhile(&self.weights) {
+            wide_lstm::bidirectional(&x, &self.weights)
+        } else {
+            self.libtorchs(&x)
+        }; // [positions, batch, 2 * width]
+        x.linear(&self.linear_weight, Some(&self.linear_bias))
+            .permute([1, 2, 0])
+    }
+
+    /// `[positions, batch, width]` → `[positions, batch, 2 * width]`.
+    fn libtorchs(&self, x: &Tensor) -> Tensor {
         let (_, batch, width) = x.size3().expect("hidden audio has three axes");
         let start = Tensor::zeros([2 * self.layers, batch, width], (x.kind(), x.device()));
         let (x, _, _) = x.lstm(
@@ -108,9 +120,8 @@ impl Blstm {
             false,
             true,
             false,
-        ); // [positions, batch, 2 * width]
-        x.linear(&self.linear_weight, Some(&self.linear_bias))
-            .permute([1, 2, 0])
+        );
+        x
     }
 }
 

@@ -85,7 +85,11 @@ impl Network for Demucs {
 
     /// About the segments that it was trained on.
     fn window(&self) -> Window {
-        let chunk_frames = self.config.valid_length(self.config.segment_frames);
+        self.window_of(self.config.segment_frames)
+    }
+
+    fn window_of(&self, frames: usize) -> Window {
+        let chunk_frames = self.config.valid_length(frames);
         Window {
             chunk_frames,
             output_frames: self.config.output_frames(chunk_frames).min(chunk_frames),

@@ -89,6 +89,10 @@ impl Network for DemucsV3 {
         Window::whole(self.config.segment_frames)
     }
 
+    fn window_of(&self, frames: usize) -> Window {
+        Window::whole(frames)
+    }
+
     /// The output is as long as the input, which is padded with zeros to a
     /// [`valid_length`](DemucsV3Config::valid_length).
     fn forward(&self, mix: &Tensor) -> Tensor {

@@ -74,6 +74,10 @@ impl Network for HDemucs {
         Window::whole(self.config.segment_frames)
     }
 
+    fn window_of(&self, frames: usize) -> Window {
+        Window::whole(frames)
+    }
+
     /// The output is as long as the input, of any length.
     fn forward(&self, mix: &Tensor) -> Tensor {
         self.unet.forward(mix, |_, _| None)

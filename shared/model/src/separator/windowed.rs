@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bunri_stream::{ChunkPlan, ModelSpec, Planar, SeparateError, StemModel};
+use bunri_stream::{ChunkPlan, Mode, ModelSpec, Planar, SeparateError, StemModel};
 
 use super::{StreamError, tensor_of};
 use crate::checkpoint::float_values;
@@ -18,8 +18,8 @@ pub(super) struct WindowedStream {
 }
 
 impl WindowedStream {
-    pub(super) fn new(weights: Arc<SharedWeights>, overlap: f64) -> Result<Self, StreamError> {
-        let spec = stream_spec(weights.network(), overlap)?;
+    pub(super) fn new(weights: Arc<SharedWeights>, mode: Mode) -> Result<Self, StreamError> {
+        let spec = stream_spec(weights.network(), mode)?;
         Ok(Self { weights, spec })
     }
 }
@@ -77,12 +77,30 @@ impl WindowedStream {
     }
 }
 
-fn stream_spec(network: &dyn Network, overlap: f64) -> Result<ModelSpec, StreamError> {
+/// So many times the latency is enough to show a network: what it has already heard costs no
+/// latency, but computing.
+const WINDOW_LATENCIES: usize = 3;
+
+fn stream_spec(network: &dyn Network, mode: Mode) -> Result<ModelSpec, StreamError> {
+    let signature = network.signature();
+    let (window, plan) = match mode {
+        Mode::Live => return Err(StreamError::NotCausal),
+        Mode::Overlap(overlap) => {
+            let window = network.window();
+            (window, ChunkPlan::new(window.chunk_frames, overlap)?)
+        }
+        Mode::Studio { latency_ms } => {
+            let latency = (u64::from(latency_ms) * u64::from(signature.rate_hz) / 1000) as usize;
+            let usual = network.window().chunk_frames;
+            let window = network.window_of(usual.min(WINDOW_LATENCIES * latency).max(latency));
+            let plan = ChunkPlan::within_latency(window.chunk_frames, latency)?;
+            (window, plan)
+        }
+    };
     let Window {
         chunk_frames: chunk,
         output_frames,
-    } = network.window();
-    let plan = ChunkPlan::new(chunk, overlap)?;
+    } = window;
     let needed = (chunk - output_frames).div_ceil(2);
     let got = plan.left_context_frames().min(plan.right_context_frames());
     if got < needed {
@@ -90,10 +108,9 @@ fn stream_spec(network: &dyn Network, overlap: f64) -> Result<ModelSpec, StreamE
             needed,
             got,
             chunk,
-            overlap,
+            mode,
         });
     }
-    let signature = network.signature();
     Ok(ModelSpec {
         rate_hz: signature.rate_hz,
         channels: signature.channels,

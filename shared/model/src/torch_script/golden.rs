@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bunri_stream::conformance::assert_stem_model;
-use bunri_stream::{Planar, StemModel};
+use bunri_stream::{Mode, Planar, StemModel};
 use tch::{Device, Tensor};
 
 use crate::checkpoint::float_values;
@@ -42,7 +42,7 @@ fn a_batch_equals_the_package() {
 #[test]
 fn a_streamed_chunk_equals_the_package() {
     let weights = Arc::new(SharedWeights::new(open_unmix().network));
-    let mut separator = Separator::new(weights, 0.5).unwrap();
+    let mut separator = Separator::new(weights, Mode::Overlap(0.5)).unwrap();
     let spec = separator.spec().clone();
     let (mix, reference) = golden();
     let samples = float_values(&mix.get(0));
@@ -74,7 +74,7 @@ fn a_streamed_chunk_equals_the_package() {
 #[test]
 fn it_keeps_the_stem_model_contract() {
     let weights = Arc::new(SharedWeights::new(open_unmix().network));
-    assert_stem_model(&mut Separator::new(weights, 0.75).unwrap());
+    assert_stem_model(&mut Separator::new(weights, Mode::Overlap(0.75)).unwrap());
 }
 
 #[test]

@@ -15,7 +15,7 @@
 //!   different threads.
 
 /// Number of this interface. The two sides work together only if theirs are equal.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Name of the library's one symbol, an [`Entry`].
 pub const ENTRY_SYMBOL: &str = "bunri_engine_table";
@@ -72,13 +72,15 @@ impl Text {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct OpenRequest {
-    /// The checkpoint's path (the bytes of the platform's path; UTF-8 on Windows); empty for the
-    /// engine's own model.
+    /// The model file's path (the bytes of the platform's path; UTF-8 on Windows); empty for one of
+    /// the engine's own models.
     pub model_path: Text,
+    /// Which of its own: the name of a [`BuiltIn`](crate::BuiltIn); of no meaning with a path.
+    pub built_in: Text,
     /// `auto`, or a name from [`EngineTable::devices`]; UTF-8.
     pub device: Text,
-    /// Overlap of consecutive chunks as a part of a chunk; not a number: as the model prefers.
-    pub overlap: f64,
+    /// A [`Mode`](crate::Mode) as it is written; UTF-8.
+    pub mode: Text,
 }
 
 /// [`ModelSpec`](crate::ModelSpec) in C.
@@ -117,6 +119,31 @@ impl SpecRecord {
     }
 }
 
+/// [`ModelFacts`](super::ModelFacts) in C. The texts are UTF-8, and readable until this thread's next
+/// call of [`EngineTable::facts`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct FactsRecord {
+    /// Where the model runs now.
+    pub device: Text,
+    /// What became of its device, for the user; empty if nothing.
+    pub notice: Text,
+    /// Size of the weights, which may be shared with other streams.
+    pub weights_bytes: u64,
+}
+
+impl FactsRecord {
+    /// A record to be filled in.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            device: Text::empty(),
+            notice: Text::empty(),
+            weights_bytes: 0,
+        }
+    }
+}
+
 /// One chunk and the buffers for its stems.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +175,8 @@ pub struct EngineTable {
         unsafe extern "C" fn(request: *const OpenRequest, model: *mut *mut ModelHandle) -> Status,
     /// Describes an open model.
     pub spec: unsafe extern "C" fn(model: *const ModelHandle, spec: *mut SpecRecord) -> Status,
+    /// Tells how an open model is doing.
+    pub facts: unsafe extern "C" fn(model: *const ModelHandle, facts: *mut FactsRecord) -> Status,
     /// Separates one chunk of `chunk_frames`.
     pub separate:
         unsafe extern "C" fn(model: *mut ModelHandle, chunk: *const ChunkRecord) -> Status,
@@ -155,8 +184,8 @@ pub struct EngineTable {
     pub reset: unsafe extern "C" fn(model: *mut ModelHandle) -> Status,
     /// Closes a model; its handle is then invalid. Null is ignored.
     pub close: unsafe extern "C" fn(model: *mut ModelHandle),
-    /// Stores the names of the devices, `cpu` first, UTF-8, a line feed between each two; readable
-    /// until this thread's next call of this function.
+    /// Stores the devices, `cpu` first, as [`DeviceInfo::to_line`](super::DeviceInfo::to_line)
+    /// writes them, UTF-8, a line feed between each two; readable until this thread's next call of this function.
     pub devices: unsafe extern "C" fn(names: *mut Text) -> Status,
     /// Why this thread's latest failed call failed, UTF-8; readable until its next call of any
     /// function.

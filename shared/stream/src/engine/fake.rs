@@ -6,12 +6,12 @@ use std::cell::Cell;
 use std::path::PathBuf;
 
 use super::abi::{
-    self, ChunkRecord, EngineTable, ModelHandle, OpenRequest, SpecRecord, Status, Text,
+    self, ChunkRecord, EngineTable, FactsRecord, ModelHandle, OpenRequest, SpecRecord, Status, Text,
 };
 use super::{
     Engine, EngineError, EngineFault, ModelSource, OpenOptions, SearchPath, foreign, search,
 };
-use crate::{Planar, SeparateError, StemModel};
+use crate::{Mode, Planar, SeparateError, StemModel};
 
 thread_local! {
     /// Models that this thread, that is this test, has opened and not closed.
@@ -27,6 +27,7 @@ extern "C" fn entry() -> *const EngineTable {
         version: abi::VERSION,
         open,
         spec,
+        facts,
         separate,
         reset,
         close,
@@ -45,8 +46,10 @@ unsafe extern "C" fn open(request: *const OpenRequest, model: *mut *mut ModelHan
     if device != b"auto" {
         return abi::FAILED;
     }
-    // An overlap that leaves no hop makes a spec that nobody can use.
-    let chunk_frames = if request.overlap == 1.0 { 0 } else { 4 };
+    // SAFETY: as above.
+    let mode = unsafe { std::slice::from_raw_parts(request.mode.bytes, request.mode.length) };
+    // A spec that nobody can use.
+    let chunk_frames = if mode == b"overlap-0.5" { 0 } else { 4 };
     let fake = Box::new(FakeModel { chunk_frames });
     OPEN_MODELS.set(OPEN_MODELS.get() + 1);
     // SAFETY: as above.
@@ -68,6 +71,17 @@ unsafe extern "C" fn spec(model: *const ModelHandle, spec: *mut SpecRecord) -> S
     };
     // SAFETY: the caller's pointer is valid for the call.
     unsafe { spec.write(record) };
+    abi::OK
+}
+
+unsafe extern "C" fn facts(_model: *const ModelHandle, facts: *mut FactsRecord) -> Status {
+    let record = FactsRecord {
+        device: Text::borrow(b"cpu"),
+        notice: Text::borrow(b"cuda:0 failed"),
+        weights_bytes: 12,
+    };
+    // SAFETY: the caller's pointer is valid for the call.
+    unsafe { facts.write(record) };
     abi::OK
 }
 
@@ -102,7 +116,7 @@ unsafe extern "C" fn close(model: *mut ModelHandle) {
 
 unsafe extern "C" fn devices(names: *mut Text) -> Status {
     // SAFETY: the caller's pointer is valid for the call.
-    unsafe { names.write(Text::borrow(b"cpu\ncuda:0")) };
+    unsafe { names.write(Text::borrow(b"cpu\tAbacus\t\ncuda:0\tLoom\t1000")) };
     abi::OK
 }
 
@@ -126,12 +140,18 @@ fn fake_engine() -> &'static Engine {
 #[test]
 fn audio_passes_through_the_interface_in_order() {
     let engine = fake_engine();
-    assert_eq!(engine.devices().unwrap(), ["cpu", "cuda:0"]);
+    let devices = engine.devices().unwrap();
+    assert_eq!(devices[0].name, "cpu");
+    assert_eq!(devices[1].description, "Loom");
+    assert_eq!(devices[1].memory_bytes, Some(1000));
     let mut model = engine
-        .open(&ModelSource::Default, &OpenOptions::default())
+        .open(&ModelSource::default(), &OpenOptions::default())
         .unwrap();
     assert_eq!(model.spec().stems, ["voice", "rest"]);
     assert_eq!(model.spec().latency_frames(), 7);
+    let facts = model.facts().unwrap();
+    assert_eq!((facts.device.as_str(), facts.weights_bytes), ("cpu", 12));
+    assert_eq!(facts.notice.as_deref(), Some("cuda:0 failed"));
 
     let chunk = Planar::from_channels(vec![vec![1.0, 2.0, 3.0, 4.0], vec![-1.0; 4]]).unwrap();
     let mut stems = vec![Planar::zeros(2, 4); 2];
@@ -155,7 +175,7 @@ fn audio_passes_through_the_interface_in_order() {
 #[test]
 fn wrong_shapes_never_reach_the_engine() {
     let mut model = fake_engine()
-        .open(&ModelSource::Default, &OpenOptions::default())
+        .open(&ModelSource::default(), &OpenOptions::default())
         .unwrap();
     let good = || vec![Planar::zeros(2, 4); 2];
     let short = vec![Planar::zeros(2, 4), Planar::zeros(2, 3)];
@@ -183,12 +203,12 @@ fn failures_carry_the_engines_own_words() {
         device: "cuda:7".to_owned(),
         ..OpenOptions::default()
     };
-    match engine.open(&ModelSource::Default, &refused) {
+    match engine.open(&ModelSource::default(), &refused) {
         Err(EngineError::Failed(reason)) => assert_eq!(reason, "no such device: Gerät"),
         other => panic!("{other:?}"),
     }
     let mut model = engine
-        .open(&ModelSource::Default, &OpenOptions::default())
+        .open(&ModelSource::default(), &OpenOptions::default())
         .unwrap();
     let chunk = Planar::from_channels(vec![vec![f32::NAN; 4], vec![0.0; 4]]).unwrap();
     let error = model
@@ -201,7 +221,7 @@ fn failures_carry_the_engines_own_words() {
 #[test]
 fn a_failed_reset_is_not_passed_over() {
     let mut model = fake_engine()
-        .open(&ModelSource::Default, &OpenOptions::default())
+        .open(&ModelSource::default(), &OpenOptions::default())
         .unwrap();
     model.reset();
     let error = model.separate(&Planar::zeros(2, 4), &mut vec![Planar::zeros(2, 4); 2]);
@@ -212,10 +232,10 @@ fn a_failed_reset_is_not_passed_over() {
 #[test]
 fn an_impossible_spec_is_refused() {
     let no_hop = OpenOptions {
-        overlap: Some(1.0),
+        mode: Mode::Overlap(0.5),
         ..OpenOptions::default()
     };
-    match fake_engine().open(&ModelSource::Default, &no_hop) {
+    match fake_engine().open(&ModelSource::default(), &no_hop) {
         Err(EngineError::Failed(reason)) => assert!(reason.contains("chunk_frames"), "{reason}"),
         other => panic!("{other:?}"),
     }

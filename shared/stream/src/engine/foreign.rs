@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use libloading::os::unix::Library as Dylib;
 
-use super::abi::{self, ChunkRecord, EngineTable, ModelHandle, OpenRequest, SpecRecord, Text};
-use super::{EngineFault, ModelSource, OpenOptions};
+use super::abi::{
+    self, ChunkRecord, EngineTable, FactsRecord, ModelHandle, OpenRequest, SpecRecord, Text,
+};
+use super::{EngineFault, ModelFacts, ModelSource, OpenOptions};
 use crate::{ModelSpec, Planar};
 
 /// Bind at once: a symbol that is missing fails here, with a message, and not in mid-stream.
@@ -94,18 +96,20 @@ impl Library {
         source: &ModelSource,
         options: &OpenOptions,
     ) -> Result<Model, String> {
-        let model_path = match source {
-            ModelSource::Default => Text::empty(),
-            // An empty path would mean the engine's own model.
+        let (model_path, built_in) = match source {
+            ModelSource::BuiltIn(model) => (Text::empty(), model.name()),
+            // An empty path would mean one of the engine's own models.
             ModelSource::File(path) if path.as_os_str().is_empty() => {
                 return Err("the model's path is empty".to_owned());
             }
-            ModelSource::File(path) => Text::borrow(path.as_os_str().as_bytes()),
+            ModelSource::File(path) => (Text::borrow(path.as_os_str().as_bytes()), ""),
         };
+        let mode = options.mode.to_string();
         let request = OpenRequest {
             model_path,
+            built_in: Text::borrow(built_in.as_bytes()),
             device: Text::borrow(options.device.as_bytes()),
-            overlap: options.overlap.unwrap_or(f64::NAN),
+            mode: Text::borrow(mode.as_bytes()),
         };
         let mut handle = ptr::null_mut();
         // SAFETY: the request, all it points to, and `handle` outlive the call.
@@ -153,6 +157,20 @@ impl Model {
             hop_frames: frames(record.hop_frames),
             lookahead_frames: frames(record.lookahead_frames),
             crossfade_frames: frames(record.crossfade_frames),
+        })
+    }
+
+    pub(super) fn facts(&self) -> Result<ModelFacts, String> {
+        let mut record = FactsRecord::empty();
+        // SAFETY: the handle is open, and `record` outlives the call.
+        let status = unsafe { (self.table.facts)(self.handle.as_ptr(), &raw mut record) };
+        check(self.table, status)?;
+        // SAFETY: readable until this thread's next call.
+        let (device, notice) = unsafe { (text(record.device), text(record.notice)) };
+        Ok(ModelFacts {
+            device,
+            notice: Some(notice).filter(|notice| !notice.is_empty()),
+            weights_bytes: record.weights_bytes,
         })
     }
 

@@ -10,11 +10,13 @@
 //! ```
 //!
 //! - [`abi`]: the C interface, shared with the crate that implements it.
+//! - [`device`]: what users choose from.
 //! - [`search`]: where an engine is looked for.
 //! - [`error`]: what a user is told when there is none, or a broken one.
 //! - `foreign`: every call into the library; the only unsafe code on this side.
 
 pub mod abi;
+pub mod device;
 pub mod error;
 mod foreign;
 mod model;
@@ -26,18 +28,26 @@ mod fake;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use crate::{BuiltIn, Mode};
+
+pub use device::DeviceInfo;
 pub use error::{BrokenEngine, EngineError, EngineFault};
-pub use model::EngineModel;
+pub use model::{EngineModel, ModelFacts};
 pub use search::SearchPath;
 
 /// Which model an engine shall open.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ModelSource {
-    /// The model that the engine brings with it.
-    #[default]
-    Default,
-    /// A checkpoint file (`.safetensors`).
+    /// A model that the engine brings with it.
+    BuiltIn(BuiltIn),
+    /// A checkpoint (`.safetensors`), or the description of a TorchScript model (`.toml`).
     File(PathBuf),
+}
+
+impl Default for ModelSource {
+    fn default() -> Self {
+        Self::BuiltIn(BuiltIn::default())
+    }
 }
 
 /// How a model shall run.
@@ -45,16 +55,15 @@ pub enum ModelSource {
 pub struct OpenOptions {
     /// `auto`, or one of the names that [`Engine::devices`] gives: `cpu`, `cuda:0`, ...
     pub device: String,
-    /// Part of a chunk, 0 to below 1, that overlaps the next; `None`: as the model prefers. More
-    /// overlap costs more computing and, up to a point, gives better stems.
-    pub overlap: Option<f64>,
+    /// Between latency, quality and computing.
+    pub mode: Mode,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
         Self {
             device: "auto".to_owned(),
-            overlap: None,
+            mode: Mode::default(),
         }
     }
 }
@@ -134,9 +143,9 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Failed`] with the engine's own words.
-    pub fn devices(&self) -> Result<Vec<String>, EngineError> {
-        let names = self.library.devices().map_err(EngineError::Failed)?;
-        Ok(names.lines().map(str::to_owned).collect())
+    pub fn devices(&self) -> Result<Vec<DeviceInfo>, EngineError> {
+        let lines = self.library.devices().map_err(EngineError::Failed)?;
+        Ok(lines.lines().map(DeviceInfo::from_line).collect())
     }
 
     /// Opens a model: a stream's own state, over weights that all streams on one device share.
@@ -144,7 +153,7 @@ impl Engine {
     /// Takes from milliseconds to seconds.
     ///
     /// # Errors
-    /// [`EngineError::Failed`] where the file, the device or an option is no good.
+    /// [`EngineError::Failed`] where the file, the device or the mode is no good.
     pub fn open(
         &'static self,
         source: &ModelSource,

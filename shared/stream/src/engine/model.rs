@@ -5,6 +5,17 @@ use std::time::Duration;
 use super::{EngineError, foreign};
 use crate::{ModelSpec, Planar, SeparateError, StemModel};
 
+/// How an open model is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFacts {
+    /// Where it runs now: a name from [`Engine::devices`](super::Engine::devices).
+    pub device: String,
+    /// What became of the device that it ran on, if it failed; a sentence for the user.
+    pub notice: Option<String>,
+    /// Size of the weights, which all streams of one model on one device share.
+    pub weights_bytes: u64,
+}
+
 /// A model of the engine: weights shared with other streams, state of its own.
 ///
 /// May be sent to another thread, never used on an audio thread.
@@ -29,6 +40,14 @@ impl EngineModel {
             reset_failure: None,
             budget: None,
         })
+    }
+
+    /// How it is doing now. Quick; not for audio threads.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`] with the engine's own words.
+    pub fn facts(&self) -> Result<ModelFacts, EngineError> {
+        self.handle.facts().map_err(EngineError::Failed)
     }
 }
 

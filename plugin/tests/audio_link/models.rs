@@ -1,0 +1,1 @@
+//! Which model is heard: loading in the background, taking over, and failing to.

@@ -1,0 +1,25 @@
+//! How a command streams its model, as its users say it.
+
+use bunri_stream::{DEFAULT_OVERLAP, Mode};
+
+/// Options of every command that streams a model.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct ModeArgs {
+    /// How much of each chunk overlaps the next, from 0 to below 1: more is slower and smoother
+    /// [default: 0.75].
+    #[arg(long, value_name = "FRACTION", conflicts_with = "mode")]
+    overlap: Option<f64>,
+    /// As the plugin does it: live (causal models only), or studio-SECONDS with that latency,
+    /// e.g. studio-0.5.
+    #[arg(long)]
+    mode: Option<Mode>,
+}
+
+impl ModeArgs {
+    /// What was chosen, or the default.
+    #[must_use]
+    pub fn mode(self) -> Mode {
+        let overlap = self.overlap.unwrap_or(DEFAULT_OVERLAP);
+        self.mode.unwrap_or(Mode::Overlap(overlap))
+    }
+}
