@@ -3,10 +3,14 @@
 //!
 //! ```sh
 //! cargo run -p bunri-plugin --example editor_preview -- playing [--size 960x640] [--zoom 200]
+//! # Without a window: how long a frame takes to lay out and to turn into triangles.
+//! cargo run --release -p bunri-plugin --example editor_preview -- playing --time 1000
 //! ```
 
 #[path = "../tests/editor/states.rs"]
 mod states;
+
+use std::time::Instant;
 
 use bunri_plugin::editor::{self, Action, DEFAULT_SIZE, EditorState, EditorView, theme};
 use nice_plug_egui::{App, EguiWindow, EguiWindowSettings, Frame, baseview};
@@ -58,6 +62,38 @@ fn obey(view: &mut EditorView, action: &Action) {
     }
 }
 
+/// Draws frames of a sixtieth of a second without a window, and says how long they took.
+fn time(mut view: EditorView, mut state: EditorState, size: (f32, f32), frames: usize) {
+    let ctx = egui::Context::default();
+    theme::apply(&ctx);
+    let mut took_ms = Vec::with_capacity(frames);
+    // The first frames load fonts and shape every text.
+    for frame in 0..frames + 10 {
+        let seconds = frame as f64 / 60.0;
+        states::play(&mut view, seconds);
+        let input = egui::RawInput {
+            screen_rect: Some(egui::Rect::from_min_size(egui::Pos2::ZERO, size.into())),
+            time: Some(seconds),
+            ..egui::RawInput::default()
+        };
+        let since = Instant::now();
+        let output = ctx.run_ui(input, |ui| _ = editor::draw(ui, &view, &mut state));
+        let triangles = ctx.tessellate(output.shapes, output.pixels_per_point);
+        if frame >= 10 {
+            took_ms.push(since.elapsed().as_secs_f64() * 1000.0);
+        }
+        std::hint::black_box(triangles);
+    }
+    took_ms.sort_by(f64::total_cmp);
+    let at = |share: f64| took_ms[((took_ms.len() - 1) as f64 * share) as usize];
+    println!(
+        "{frames} frames: median {:.2} ms, 99 % {:.2} ms, longest {:.2} ms",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let option = |name: &str| {
@@ -77,6 +113,9 @@ fn main() {
     let mut state = EditorState::default();
     state.preferences.zoom_percent = zoom;
     state.preferences.reduced_motion = arguments.iter().any(|argument| argument == "--reduced");
+    if let Some(frames) = option("--time").and_then(|frames| frames.parse().ok()) {
+        return time(view, state, (width, height), frames);
+    }
     let settings = EguiWindowSettings::new()
         .with_title("Bunri editor, previewed")
         .with_size(baseview::dpi::Size::Logical((width, height).into()))

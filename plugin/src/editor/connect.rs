@@ -181,7 +181,7 @@ impl Connection {
     /// Returns whether frames were lost since the last time.
     fn update_counts(&mut self, view: &mut EditorView) -> bool {
         let counts = self.monitor.counts();
-        if counts.dropouts < self.forgotten.dropouts {
+        if counts.late_frames < self.late_frames {
             self.forgotten = Counts::default(); // a new activation
         }
         view.dropouts = counts.dropouts - self.forgotten.dropouts;

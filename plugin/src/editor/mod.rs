@@ -10,7 +10,7 @@
 //!
 //! - [`view`]: what is shown and what can be asked for; [`values`]: ranges, laws and texts.
 //! - `top`, `banner`, `transport`, `display`, `strip`, `status`, `files`: the parts of the picture.
-//! - `control`, `fader`, `toggle`, `meter`, `readout`, `badge`: what they are made of.
+//! - `control`, `fader`, `toggle`, `meter`, `readout`, `badge`, `grip`: what they are made of.
 //! - [`state`]: what is remembered from frame to frame; [`preferences`]: from day to day.
 //! - [`connect`]: between a plugin and the view; `window`: the window in a host.
 //! - [`theme`]: colours, type and distances.
@@ -18,10 +18,13 @@
 mod badge;
 mod banner;
 pub mod connect;
+#[cfg(test)]
+mod connect_tests;
 mod control;
 mod display;
 mod fader;
 mod files;
+mod grip;
 mod meter;
 pub mod preferences;
 mod readout;
@@ -112,6 +115,7 @@ pub fn draw(ui: &mut Ui, view: &EditorView, state: &mut EditorState) -> Vec<Acti
         &mut draw,
         status.with_min_x(window.left()).with_max_x(window.right()),
     );
+    grip::grip(ui, &mut draw, window);
     files::chooser(ui, &mut draw);
 
     ask_for_next_frame(ui, view, state);

@@ -20,6 +20,8 @@ pub struct EditorState {
     pub(super) holds: [Hold; STEMS + 1],
     pub(super) scroll: Scroll,
     pub(super) browser: Option<Browser>,
+    /// Size of the window when its corner was taken hold of.
+    pub(super) resized_from: Option<egui::Vec2>,
     /// When the last frame was drawn, in seconds.
     pub(super) drawn_at_s: Option<f64>,
 }
@@ -44,6 +46,15 @@ pub(super) struct Drag {
 }
 
 impl EditorState {
+    /// Nothing to remember yet.
+    #[must_use]
+    pub fn new(preferences: Preferences) -> Self {
+        Self {
+            preferences,
+            ..Self::default()
+        }
+    }
+
     /// Ends a gesture that a closing window interrupts: a host that only hears of its beginning
     /// would record automation for ever.
     #[must_use]

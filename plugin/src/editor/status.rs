@@ -32,6 +32,7 @@ pub(super) fn line(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
             if let Some(bytes) = view.device_memory_bytes
                 && ui.available_width() > 60.0
             {
+                caption(ui, "with");
                 value(ui, &memory(bytes));
             }
         }
@@ -81,7 +82,13 @@ fn load(ui: &mut Ui, draw: &Draw<'_>) {
     let Some(load) = draw.view.load else {
         return value(ui, "–");
     };
-    let (rect, _) = ui.allocate_exact_size(vec2(44.0, 8.0), Sense::hover());
+    // As wide as "100 %", so that nothing beside it moves.
+    let width = 32.0;
+    let (place, _) = ui.allocate_exact_size(vec2(width, 14.0), Sense::hover());
+    let percent = RichText::new(format!("{:.0} %", load * 100.0));
+    let percent = percent.font(theme::small()).color(theme::TEXT);
+    ui.put(place, egui::Label::new(percent).halign(Align::RIGHT));
+    let (rect, _) = ui.allocate_exact_size(vec2(44.0, 6.0), Sense::hover());
     let painter = ui.painter();
     painter.rect_filled(rect, 2.0, theme::SUNKEN);
     let filled = rect.with_max_x(rect.left() + rect.width() * load.clamp(0.0, 1.0));
@@ -91,17 +98,6 @@ fn load(ui: &mut Ui, draw: &Draw<'_>) {
         _ => theme::ACCENT,
     };
     painter.rect_filled(filled, 2.0, colour);
-    // As wide as "100 %", so that nothing beside it moves.
-    let percent = format!("{:>3.0} %", load * 100.0);
-    let width = 34.0;
-    ui.allocate_ui_with_layout(
-        vec2(width, ui.available_height()),
-        Layout::right_to_left(Align::Center),
-        |ui| {
-            ui.set_min_width(width);
-            value(ui, percent.trim_start());
-        },
-    );
 }
 
 fn dropouts(ui: &mut Ui, draw: &mut Draw<'_>) {

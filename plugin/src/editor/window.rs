@@ -236,13 +236,9 @@ impl Session {
     }
 
     fn open(&mut self, gui: GuiContext) {
-        let state = EditorState {
-            preferences: Preferences::load(),
-            ..EditorState::default()
-        };
         self.open = Some(Open {
             view: EditorView::default(),
-            state,
+            state: EditorState::new(Preferences::load()),
             connection: Connection::new(Arc::clone(&self.params), Arc::clone(&self.monitor)),
             gui,
             since: Instant::now(),

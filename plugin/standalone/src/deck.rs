@@ -134,7 +134,11 @@ impl Deck {
         let length = shared.length.load(Ordering::Relaxed);
         let place = shared.place.load(Ordering::Relaxed);
         // A loop goes on counting.
-        let place = if length > 0 { place % (length + 1) } else { place };
+        let place = if length > 0 {
+            place % (length + 1)
+        } else {
+            place
+        };
         Place {
             title: shared.title().clone(),
             playing: shared.playing.load(Ordering::Relaxed),
@@ -223,7 +227,11 @@ impl Decoder {
         let mut source: Option<Source> = None;
         loop {
             let busy = source.as_ref().is_some_and(|source| !source.is_done());
-            let wait = if busy { Duration::ZERO } else { Duration::from_millis(200) };
+            let wait = if busy {
+                Duration::ZERO
+            } else {
+                Duration::from_millis(200)
+            };
             match self.orders.recv_timeout(wait) {
                 Ok(Order::Quit) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Order::Open(path)) => {
@@ -249,7 +257,9 @@ impl Decoder {
     /// Opens a file and reads on to a place.
     fn open(&mut self, path: &Path, seconds: f64) -> Option<Source> {
         let result = Source::open(path, self.rate_hz, seconds);
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         let mut title = self.shared.title();
         title.name = name.unwrap_or_default();
         match result {
@@ -326,7 +336,9 @@ impl Source {
         let mut skip = (seconds.max(0.0) * f64::from(from_hz)) as usize;
         let mut finished = false;
         while skip > 0 && !finished {
-            let block = reader.read(skip.min(16 * BLOCK_FRAMES)).map_err(|error| told(&error))?;
+            let block = reader
+                .read(skip.min(16 * BLOCK_FRAMES))
+                .map_err(|error| told(&error))?;
             match block {
                 Some(block) => skip -= block.frames().min(skip),
                 None => finished = true,
@@ -351,13 +363,19 @@ impl Source {
     fn read(&mut self) -> Result<(), String> {
         self.pending.clear();
         self.sent = 0;
-        let block = self.reader.read(BLOCK_FRAMES).map_err(|error| error.to_string())?;
+        let block = self
+            .reader
+            .read(BLOCK_FRAMES)
+            .map_err(|error| error.to_string())?;
         let mut converted = Planar::zeros(2, 0);
         match (block, &mut self.converter) {
             (Some(block), converter) => {
                 let channels = block.channel_count();
                 let stereo = to_stereo(block).map_err(|_| {
-                    format!("{} has {channels} channels: mono and stereo are played", self.path.display())
+                    format!(
+                        "{} has {channels} channels: mono and stereo are played",
+                        self.path.display()
+                    )
                 })?;
                 match converter {
                     Some(converter) => converter.push(&stereo, &mut converted),
@@ -372,7 +390,8 @@ impl Source {
             }
         }
         let frames = converted.channel(0).iter().zip(converted.channel(1));
-        self.pending.extend(frames.flat_map(|(&left, &right)| [left, right]));
+        self.pending
+            .extend(frames.flat_map(|(&left, &right)| [left, right]));
         Ok(())
     }
 }

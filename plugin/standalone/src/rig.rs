@@ -1,10 +1,12 @@
-//! The plugin and the file that plays through it: what the audio thread owns.
+//! The plugin, and the file that plays through it.
 
 use std::sync::Arc;
 
 use bunri_plugin::monitor::Monitor;
 use bunri_plugin::params::BunriParams;
 use bunri_plugin::plugin::BunriPlugin;
+use nice_plug::context::PluginApi;
+use nice_plug::context::process::SendEventError;
 use nice_plug::prelude::*;
 
 use crate::deck::{Picked, Pickup};
@@ -13,11 +15,12 @@ use crate::foreign::{self, Blocks};
 /// The longest block that the plugin gets, in frames.
 pub(crate) const BLOCK_FRAMES: usize = 1024;
 
-/// A plugin that is played through.
+/// A plugin that a file plays through. Goes from the control thread to the audio thread and back.
 pub(crate) struct Rig {
     plugin: BunriPlugin,
     pickup: Pickup,
     blocks: Blocks,
+    host: Standalone,
     rate_hz: u32,
 }
 
@@ -28,6 +31,7 @@ impl Rig {
             plugin: BunriPlugin::default(),
             pickup,
             blocks: Blocks::new(BLOCK_FRAMES),
+            host: Standalone(Transport::new(rate_hz as f32)),
             rate_hz,
         }
     }
@@ -40,7 +44,7 @@ impl Rig {
         self.plugin.monitor()
     }
 
-    /// Activates the plugin, again if need be. Not on the audio thread.
+    /// Activates the plugin, anew if it is active. Control thread; blocks.
     pub(crate) fn activate(&mut self) {
         self.plugin.deactivate();
         let buffers = BufferConfig {
@@ -50,18 +54,24 @@ impl Rig {
             process_mode: ProcessMode::Realtime,
         };
         let layout = &BunriPlugin::AUDIO_IO_LAYOUTS[0];
-        self.plugin.activate(layout, &buffers, &mut Standalone);
+        self.plugin.activate(layout, &buffers, &mut self.host);
         self.plugin.reset();
     }
 
     /// Plays the next frames of the main bus. Audio thread; real-time safe.
     pub(crate) fn play(&mut self, left: &mut [f32], right: &mut [f32]) {
-        let blocks = left.chunks_mut(BLOCK_FRAMES).zip(right.chunks_mut(BLOCK_FRAMES));
-        for (left, right) in blocks {
+        let lefts = left.chunks_mut(BLOCK_FRAMES);
+        for (left, right) in lefts.zip(right.chunks_mut(BLOCK_FRAMES)) {
             if self.pickup.fill(left, right) == Picked::Jumped {
                 self.plugin.reset();
             }
-            foreign::process(&mut self.plugin, &mut self.blocks, left, right, &mut Standalone);
+            foreign::process(
+                &mut self.plugin,
+                &mut self.blocks,
+                left,
+                right,
+                &mut self.host,
+            );
         }
     }
 }
@@ -72,8 +82,9 @@ impl Drop for Rig {
     }
 }
 
-/// What the plugin is told of its host: nothing but that it is this program.
-pub(crate) struct Standalone;
+/// What the plugin can ask of its host, which is this program: nothing. What it wants shown it tells
+/// its monitor.
+struct Standalone(Transport);
 
 impl ActivateContext<BunriPlugin> for Standalone {
     fn plugin_api(&self) -> PluginApi {
@@ -82,7 +93,6 @@ impl ActivateContext<BunriPlugin> for Standalone {
 
     fn execute(&self, _task: <BunriPlugin as Plugin>::BackgroundTask) {}
 
-    /// The window reads the latency where the plugin's editor does.
     fn set_latency_samples(&self, _samples: u32) {}
 
     fn set_current_voice_capacity(&self, _capacity: u32) {}
@@ -98,7 +108,7 @@ impl ProcessContext<BunriPlugin> for Standalone {
     fn execute_gui(&self, _task: <BunriPlugin as Plugin>::BackgroundTask) {}
 
     fn transport(&self) -> &Transport {
-        &TRANSPORT
+        &self.0
     }
 
     fn next_event(&mut self) -> Option<PluginNoteEvent<BunriPlugin>> {
@@ -114,7 +124,6 @@ impl ProcessContext<BunriPlugin> for Standalone {
 
     fn set_latency_samples(&self, _samples: u32) {}
 
-    /// Seen in the monitor, by the control thread.
     fn request_restart(&self) {}
 
     fn set_current_voice_capacity(&self, _capacity: u32) {}

@@ -2,11 +2,11 @@
 
 use bunri_plugin::editor::view::{
     Change, Chooser, Column, Display, EditorView, Entry, Latency, Level, Phase, STEMS, StemColumn,
-    StripView,
+    StripView, Transport,
 };
 
 /// What can be previewed.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "inactive",
     "loading",
     "playing",
@@ -18,6 +18,7 @@ pub(crate) const NAMES: [&str; 11] = [
     "changing",
     "restart",
     "stopped",
+    "player",
 ];
 
 /// A state by its name.
@@ -93,6 +94,17 @@ pub(crate) fn state(name: &str) -> Option<EditorView> {
             };
         }
         "stopped" => view.playing = false,
+        "player" => {
+            view.transport = Some(Transport {
+                name: "Lets Go Fishin.ogg".into(),
+                playing: true,
+                looping: false,
+                position_s: 67.2,
+                length_s: 133.0,
+                output: "JACK".into(),
+                problem: None,
+            });
+        }
         _ => return None,
     }
     Some(view)
