@@ -5,6 +5,9 @@
 //! | `cargo bundler setup` | [`setup`] | brings libtorch and system packages |
 //! | `cargo bounce` | [`bounce`] | set-up, build, separate a file or the demo |
 //! | `cargo bundler bundle` | [`bundle`] | build plugin and engine, lay out the bundles |
+//! | `cargo bundler install` | [`install`] | build everything, install it for this user |
+//! | `cargo bundler dist` | [`dist`] | the same as an archive for other machines |
+//! | `cargo bundler validate` | [`validate`] | the host tests on what is installed |
 //! | `cargo verify` | [`verify`] | all that CI checks |
 //!
 //! It depends on no other crate of the workspace, so that it can be built before libtorch is here.
@@ -12,11 +15,18 @@
 mod bounce;
 mod bundle;
 mod checkout;
+mod dist;
+mod install;
+mod layout;
+mod package;
+mod products;
 mod progress;
 mod setup;
+mod validate;
 mod verify;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -43,8 +53,32 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Build the plugin and its engine into `target/bundled`.
-    Bundle(BundleArgs),
+    /// Build the plugin and its engine into `target/bundled`, linked to this machine's libtorch.
+    Bundle {
+        /// Optimised, as users get it.
+        #[arg(long)]
+        release: bool,
+    },
+    /// Build everything and install it into your folders: ~/.clap, ~/.vst3, ~/.local.
+    Install {
+        /// Below this folder instead: DIR/lib/clap, DIR/lib/vst3, DIR/lib/bunri, DIR/bin.
+        #[arg(long, value_name = "DIR")]
+        prefix: Option<PathBuf>,
+        /// Take it away again.
+        #[arg(long)]
+        uninstall: bool,
+    },
+    /// Make an archive for machines without Rust, Python or a network, in `target/dist`.
+    Dist(DistArgs),
+    /// Run the host tests on installed bundles in place of freshly built ones.
+    Validate {
+        /// An unpacked archive, `target/bundled`, or the prefix of an installation; without it,
+        /// what is installed for you.
+        dir: Option<PathBuf>,
+        /// Run the tests that need hosts from elsewhere, too.
+        #[arg(long)]
+        hosts: bool,
+    },
     /// Check everything that CI checks, up to the first failure.
     Verify {
         /// Run the tests that need hosts from elsewhere, too.
@@ -67,13 +101,25 @@ struct SetupArgs {
 }
 
 #[derive(Args)]
-struct BundleArgs {
-    /// Optimised, as users get it.
+struct DistArgs {
+    /// With CUDA's libraries, whatever is linked here (2.8 GB to download if they are not here yet).
+    #[arg(long, conflicts_with = "cpu")]
+    cuda: bool,
+    /// Without CUDA, whatever is linked here.
     #[arg(long)]
-    release: bool,
-    /// Copy libtorch's libraries into the bundle in place of a link to them.
-    #[arg(long)]
-    standalone: bool,
+    cpu: bool,
+    /// How it is compressed.
+    #[arg(long, value_enum, default_value_t = dist::Compression::Gzip)]
+    compression: dist::Compression,
+}
+
+/// What `--cuda` and `--cpu` ask for.
+fn flavour(cuda: bool, cpu: bool) -> Option<Flavour> {
+    match (cuda, cpu) {
+        (true, _) => Some(Flavour::Cuda),
+        (_, true) => Some(Flavour::Cpu),
+        _ => None,
+    }
 }
 
 fn main() -> ExitCode {
@@ -94,26 +140,21 @@ fn run(command: Command) -> anyhow::Result<()> {
             if args.check {
                 return setup::check(&checkout);
             }
-            let wanted = match (args.cuda, args.cpu) {
-                (true, _) => Some(Flavour::Cuda),
-                (_, true) => Some(Flavour::Cpu),
-                _ => None,
-            };
-            setup::run(&checkout, wanted, Scope::Everything)?;
+            setup::run(&checkout, flavour(args.cuda, args.cpu), Scope::Everything)?;
             println!("ready: cargo build, cargo test and cargo bounce work now");
             Ok(())
         }
         Command::Bounce { arguments } => bounce::run(&checkout, &arguments),
-        Command::Bundle(BundleArgs {
-            release,
-            standalone,
-        }) => bundle::run(
-            &checkout,
-            bundle::Options {
-                release,
-                standalone,
-            },
-        ),
+        Command::Bundle { release } => bundle::run(&checkout, release),
+        Command::Install { prefix, uninstall } => {
+            if uninstall {
+                install::uninstall(prefix.as_deref())
+            } else {
+                install::install(&checkout, prefix.as_deref())
+            }
+        }
+        Command::Dist(args) => dist::run(&checkout, flavour(args.cuda, args.cpu), args.compression),
+        Command::Validate { dir, hosts } => validate::run(&checkout, dir.as_deref(), hosts),
         Command::Verify { hosts } => verify::run(&checkout, hosts),
     }
 }

@@ -21,7 +21,7 @@ use crate::exchange::HostSetup;
 use crate::guarded;
 use crate::link::AudioLink;
 use crate::monitor::{ChangeState, ModelInfo, Monitor, Phase};
-use crate::opener::{Opened, content};
+use crate::opener::{Informed, Opened, content};
 use crate::separation::{Fitting, Separation, Unheard};
 use crate::settings::{ChangedBy, Choice, ModelChoice, Settings};
 
@@ -73,7 +73,7 @@ struct Heard {
     devices: Vec<DeviceInfo>,
 }
 
-impl<M: StemModel + Send + 'static> Conductor<M> {
+impl<M: StemModel + Informed + Send + 'static> Conductor<M> {
     /// Hears of every change of `settings` from now on.
     pub fn new(
         settings: &Arc<Settings>,
@@ -295,31 +295,23 @@ impl<M: StemModel + Send + 'static> Conductor<M> {
             choice,
             notice,
             devices,
-            device,
-            weights_bytes,
         } = (self.opener)(asked)?;
         let model = Fitting::new(model)?;
         let spec = model.spec();
         let ms = |frames: usize| 1000.0 * frames as f64 / f64::from(spec.rate_hz);
-        let described = devices
-            .iter()
-            .find(|info| Some(&info.name) == device.as_ref());
-        let info = ModelInfo {
+        let mut info = ModelInfo {
             name: choice.model.name(),
             rate_hz: spec.rate_hz,
             hop_ms: ms(spec.hop_frames),
             chunk_ms: ms(spec.chunk_frames),
             lookahead_ms: ms(spec.lookahead_frames),
-            device: described.cloned().or_else(|| {
-                device.map(|name| DeviceInfo {
-                    description: name.clone(),
-                    name,
-                    memory_bytes: None,
-                })
-            }),
-            weights_bytes,
+            device: None,
+            weights_bytes: None,
             notice,
         };
+        if let Some(facts) = model.facts() {
+            info.set_facts(&facts, &devices);
+        }
         let heard = Heard {
             asked: asked.clone(),
             got: choice,

@@ -17,7 +17,7 @@
 //! - [`conductor`]: from what is wanted to what is heard; [`opener`]: from a choice to a model.
 //! - [`separation`], [`link`], `worker`: the three halves; [`exchange`]: what they exchange.
 //! - [`monitor`]: what an editor sees: levels, the stems' last seconds, status.
-//! - `priority`: how urgent the worker is.
+//! - `priority`: how urgent the worker is; `realtime`: what the audio thread promises.
 //! - `clap_entry`: what hosts find in the library; [`host_side`]: what it tells the plugin.
 
 mod clap_entry;
@@ -31,6 +31,7 @@ pub mod params;
 pub mod plugin;
 pub mod presets;
 mod priority;
+mod realtime;
 pub mod separation;
 pub mod settings;
 mod worker;

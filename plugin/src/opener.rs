@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bunri_stream::engine::{DeviceInfo, Engine, EngineModel, ModelSource, OpenOptions};
+use bunri_stream::engine::{DeviceInfo, Engine, EngineModel, ModelFacts, ModelSource, OpenOptions};
 use bunri_stream::{BuiltIn, Mode};
 use sha2::{Digest, Sha256};
 
@@ -26,10 +26,18 @@ pub struct Opened<M> {
     pub notice: Option<String>,
     /// The devices there are.
     pub devices: Vec<DeviceInfo>,
-    /// Name of the device that it runs on.
-    pub device: Option<String>,
-    /// Size of its weights.
-    pub weights_bytes: Option<u64>,
+}
+
+/// A model that knows where it runs.
+pub trait Informed {
+    /// How it is doing now, if it can tell. Quick; not for audio threads.
+    fn facts(&self) -> Option<ModelFacts>;
+}
+
+impl Informed for EngineModel {
+    fn facts(&self) -> Option<ModelFacts> {
+        EngineModel::facts(self).ok()
+    }
 }
 
 impl<M> Opened<M> {
@@ -40,8 +48,6 @@ impl<M> Opened<M> {
             choice,
             notice: None,
             devices: Vec::new(),
-            device: None,
-            weights_bytes: None,
         }
     }
 }
@@ -81,11 +87,6 @@ pub fn open(choice: &Choice) -> Result<Opened<EngineModel>, String> {
         result => Opened::plain(result?, located),
     };
     opened.devices = engine.devices().unwrap_or_default();
-    if let Ok(facts) = opened.model.facts() {
-        opened.notice = opened.notice.or(facts.notice);
-        opened.device = Some(facts.device);
-        opened.weights_bytes = Some(facts.weights_bytes);
-    }
     Ok(opened)
 }
 

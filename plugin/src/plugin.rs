@@ -28,6 +28,8 @@ pub struct BunriPlugin {
     host_side: Arc<HostSide>,
     /// Audio thread's half, while active.
     link: Option<AudioLink>,
+    /// The phase that the user was told about.
+    told: Phase,
     /// Whether both channels of the input are the first one.
     mono: bool,
 }
@@ -46,6 +48,7 @@ impl Default for BunriPlugin {
             conductor,
             host_side,
             link: None,
+            told: Phase::Inactive,
             mono: false,
         }
     }
@@ -64,9 +67,10 @@ impl BunriPlugin {
         Arc::clone(&self.monitor)
     }
 
-    /// Tells the user why the audio is dry, if it is.
-    fn tell_if_dry(&self) {
-        if let Phase::Dry { reason } = &self.monitor.status().phase {
+    /// Tells the user why the audio is dry, if it is, once for each reason.
+    fn tell_if_dry(&mut self) {
+        self.told = self.monitor.status().phase.clone();
+        if let Phase::Dry { reason } = &self.told {
             tell(&format!("audio passes dry: {reason}"));
         }
     }
@@ -147,6 +151,10 @@ impl Plugin for BunriPlugin {
     fn deactivate(&mut self) {
         if self.link.take().is_none() {
             return;
+        }
+        // What was not so when it was activated: a model that broke while it played.
+        if self.told != self.monitor.status().phase {
+            self.tell_if_dry();
         }
         let counts = self.monitor.counts();
         if counts != Counts::default() {

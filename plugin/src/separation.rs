@@ -13,6 +13,7 @@ use crate::exchange::{Counts, HostSetup, Shared, Timing};
 use crate::guarded;
 use crate::link::{AudioLink, Connection, StemStream};
 use crate::monitor::{Activation, Monitor, Phase};
+use crate::opener::Informed;
 use crate::priority;
 pub use crate::worker::Fitting;
 use crate::worker::{Separator, Succession, Worker};
@@ -34,7 +35,7 @@ pub struct Separation<M> {
     worker: Option<JoinHandle<()>>,
 }
 
-impl<M: StemModel + Send + 'static> Separation<M> {
+impl<M: StemModel + Informed + Send + 'static> Separation<M> {
     /// Separates with `model`, on a new worker thread.
     ///
     /// Always gives an [`AudioLink`]: where there is no model, or none that this host can use, it
@@ -190,7 +191,7 @@ impl<M> Drop for Separation<M> {
     }
 }
 
-fn spawn<M: StemModel + Send + 'static>(
+fn spawn<M: StemModel + Informed + Send + 'static>(
     worker: Worker<M>,
     give_back: Sender<Fitting<M>>,
     host: HostSetup,

@@ -21,7 +21,7 @@ pub(crate) struct Cache {
 /// Written last into an unpacked libtorch: what must be there, and how long it is.
 const MANIFEST: &str = "bunri-libtorch.txt";
 /// Raised when [`super::selection`] begins to keep other files, so that old folders are redone.
-const LAYOUT: &str = "layout 1";
+const LAYOUT: &str = "layout 2";
 /// What lies in the place of `libtorch.so`, which torch-sys links. The wheel's own holds no code but
 /// names `libtorch_cuda.so` as needed; GNU ld keeps it in spite of `--as-needed` (lld does not), and
 /// the program would then not start on a machine without CUDA. Linkers read this as a script.

@@ -30,6 +30,8 @@ use link::LinkState;
 pub(crate) use wheels::Flavour;
 use wheels::LIBTORCH_VERSION;
 
+pub(crate) use digest::sha256_of;
+
 /// How thorough a set-up is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -106,6 +108,27 @@ fn libtorch(checkout: &Checkout, cache: &Cache, wanted: Option<Flavour>) -> Resu
         folder.display()
     );
     Ok(())
+}
+
+/// An unpacked libtorch and what it serves: the linked one, or the `wanted` flavour out of the cache,
+/// where it is put if it is not there yet. The link stays as it is.
+///
+/// # Errors
+/// It cannot be fetched.
+pub(crate) fn unpacked(checkout: &Checkout, wanted: Option<Flavour>) -> Result<(PathBuf, Flavour)> {
+    let link = checkout.libtorch_link();
+    let linked = if link.join(CUDA_LIBRARY).exists() && link.join("nvidia/cudnn/lib").exists() {
+        Flavour::Cuda
+    } else {
+        Flavour::Cpu
+    };
+    match wanted {
+        Some(wanted) if wanted != linked => {
+            let cache = Cache::of_user()?;
+            Ok((install::install(&cache, wanted)?, wanted))
+        }
+        _ => Ok((link.canonicalize()?, linked)),
+    }
 }
 
 const CUDA_LIBRARY: &str = "torch/lib/libtorch_cuda.so";

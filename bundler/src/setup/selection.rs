@@ -1,6 +1,7 @@
 //! Which files of a wheel are worth unpacking.
 
 use super::wheels::Flavour;
+use crate::package::licences::is_licence;
 
 /// Whether the file at `path` inside a wheel is needed to build against libtorch and to run.
 ///
@@ -13,6 +14,10 @@ pub(crate) fn is_needed(flavour: Flavour, path: &str) -> bool {
     };
     if path.starts_with("torch/include/") {
         return !file.is_empty();
+    }
+    // Whoever passes the libraries on passes these on, too.
+    if (folder.contains(".dist-info") || folder.starts_with("nvidia/")) && is_licence(file) {
+        return true;
     }
     match flavour {
         Flavour::Cpu => match folder {
@@ -62,6 +67,11 @@ mod tests {
         assert!(needed("torch/lib/libc10.so"));
         assert!(needed("torch/include/torch/csrc/api/include/torch/torch.h"));
         assert!(needed("nvidia/cu13/lib/libcudart.so.13"));
+        assert!(needed("torch-2.11.0.dist-info/licenses/LICENSE"));
+        assert!(needed(
+            "nvidia_cuda_cupti-13.0.85.dist-info/licenses/License.txt"
+        ));
+        assert!(!needed("torch-2.11.0.dist-info/RECORD"));
         assert!(!needed("torch/lib/libtorch_cuda.so"));
         assert!(!needed("torch/lib/libtorch_python.so"));
         assert!(!needed("torch/lib/libtorch.so"));
@@ -84,6 +94,7 @@ mod tests {
             "nvidia/cu13/lib/libnvrtc-builtins.so.13.0",
             "nvidia/nvshmem/lib/libnvshmem_host.so.3",
             "nvidia/nccl/include/nccl.h",
+            "nvidia/cusparselt/LICENSE.txt",
         ] {
             assert!(needed(path), "{path}");
         }

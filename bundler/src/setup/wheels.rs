@@ -65,6 +65,18 @@ impl Wheel {
         format!("{project}-{}-{}.whl", self.version, self.tags)
     }
 
+    /// The folder inside the wheel with what it says about itself, its licences among it.
+    pub(crate) fn information_folder(&self) -> String {
+        let project = self.project.replace('-', "_");
+        format!("{project}-{}.dist-info", self.version)
+    }
+
+    /// The folder inside the wheel with its libraries, where it is none of CUDA's own.
+    pub(crate) fn library_folder(&self) -> String {
+        let name = self.project.trim_start_matches("nvidia-");
+        format!("nvidia/{}", name.trim_end_matches("-cu13"))
+    }
+
     /// The platform tags that pip must be told, since it would otherwise ask for a wheel that
     /// suits the Python it happens to run on.
     pub(crate) fn platforms(&self) -> impl Iterator<Item = &'static str> {
@@ -147,6 +159,10 @@ mod tests {
         assert_eq!(
             WHEELS[2].file_name(),
             "nvidia_cuda_cupti-13.0.85-py3-none-manylinux_2_25_x86_64.whl"
+        );
+        assert_eq!(
+            WHEELS[2].information_folder(),
+            "nvidia_cuda_cupti-13.0.85.dist-info"
         );
     }
 }

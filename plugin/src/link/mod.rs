@@ -30,6 +30,7 @@ use crate::exchange::{CHANNELS, HostSetup, STEMS, StemSamples};
 use crate::monitor::Monitor;
 use crate::monitor::history::ColumnWriter;
 use crate::monitor::meters::BlockLoudness;
+use crate::realtime;
 
 /// One stereo bus of a block.
 pub type Bus<'a> = [&'a mut [f32]; CHANNELS];
@@ -84,6 +85,10 @@ impl AudioLink {
 
     /// Forgets what was played: silence for one latency, then what comes now. Real-time safe.
     pub fn reset(&mut self) {
+        realtime::promised(|| self.forget());
+    }
+
+    fn forget(&mut self) {
         let Self {
             stream,
             latency_frames: _,
@@ -114,6 +119,16 @@ impl AudioLink {
     /// Real-time safe: no locks, no allocation, and no system calls except for waiting where
     /// [`host_clock::HostClock::free_wait`] says that it harms nobody.
     pub fn process(
+        &mut self,
+        main: Bus<'_>,
+        stem_buses: [Bus<'_>; STEMS],
+        controls: &Controls,
+        host_block_frames: usize,
+    ) {
+        realtime::promised(|| self.play(main, stem_buses, controls, host_block_frames));
+    }
+
+    fn play(
         &mut self,
         main: Bus<'_>,
         stem_buses: [Bus<'_>; STEMS],

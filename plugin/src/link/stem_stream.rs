@@ -9,6 +9,7 @@ use ringbuf::{HeapCons, HeapProd};
 
 use super::host_clock::{HostClock, MAX_WAIT};
 use crate::exchange::{CHANNELS, HostSetup, InputFrame, Shared, StemFrame, StemSamples, Timing};
+use crate::realtime;
 
 /// Pause between two looks at the ring while waiting.
 const WAIT_STEP: Duration = Duration::from_micros(200);
@@ -225,8 +226,10 @@ impl StemStream {
                 break;
             }
             // System calls on the audio thread, in the one case where they harm nobody.
-            self.connection.worker.unpark();
-            thread::sleep(WAIT_STEP);
+            realtime::exempt(|| {
+                self.connection.worker.unpark();
+                thread::sleep(WAIT_STEP);
+            });
             let (_, rest) = wanted.split_at_mut(got_frames);
             got_frames += self.receive(first_wanted + got_frames as u64, rest);
         }

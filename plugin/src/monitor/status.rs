@@ -1,6 +1,6 @@
 //! What is loaded, how late it is, and what is wrong, in words and numbers for a status line.
 
-use bunri_stream::engine::DeviceInfo;
+use bunri_stream::engine::{DeviceInfo, ModelFacts};
 
 /// Everything about a plugin that changes seldom.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +15,15 @@ pub struct Status {
     pub change: ChangeState,
     /// The devices there are, once the engine is open; the CPU first.
     pub devices: Vec<DeviceInfo>,
+}
+
+impl Status {
+    /// The model that is heard has something new to tell.
+    pub(crate) fn tell(&mut self, facts: Option<&ModelFacts>) {
+        if let (Some(model), Some(facts)) = (&mut self.model, facts) {
+            model.set_facts(facts, &self.devices);
+        }
+    }
 }
 
 /// What is heard.
@@ -77,6 +86,20 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
+    /// Takes over where it runs now, and what became of the device that it ran on.
+    pub(crate) fn set_facts(&mut self, facts: &ModelFacts, devices: &[DeviceInfo]) {
+        let known = devices.iter().find(|info| info.name == facts.device);
+        self.device = Some(known.cloned().unwrap_or_else(|| DeviceInfo {
+            name: facts.device.clone(),
+            description: facts.device.clone(),
+            memory_bytes: None,
+        }));
+        self.weights_bytes = Some(facts.weights_bytes);
+        if facts.notice.is_some() {
+            self.notice.clone_from(&facts.notice);
+        }
+    }
+
     /// The spec in a few words: `44.1 kHz, hop 23.2 ms, sees 23.2 ms`.
     #[must_use]
     pub fn summary(&self) -> String {

@@ -23,6 +23,7 @@ use ringbuf::traits::{Consumer, Producer};
 use ringbuf::{HeapCons, HeapProd};
 
 use crate::exchange::{CHANNELS, InputFrame, Shared, StemFrame, StemSamples};
+use crate::opener::Informed;
 use load::Load;
 pub use separator::Fitting;
 pub(crate) use separator::Separator;
@@ -48,7 +49,7 @@ pub(crate) struct Worker<M> {
     pub(crate) idle: Duration,
 }
 
-impl<M: StemModel> Worker<M> {
+impl<M: StemModel + Informed> Worker<M> {
     /// Works until the main thread says stop, and gives the model back; or until the model fails
     /// for good.
     pub(crate) fn run(self) -> Option<Fitting<M>> {
@@ -62,6 +63,8 @@ impl<M: StemModel> Worker<M> {
             idle,
         } = self;
         let mut load = Load::new(rate_hz);
+        // The device may be lost at any time, and the model go on elsewhere.
+        let mut told = models.facts();
         let mut epoch = 0;
         let mut failures = 0;
         let mut incoming = vec![InputFrame::default(); BLOCK_FRAMES];
@@ -96,6 +99,11 @@ impl<M: StemModel> Worker<M> {
                 let pushed = models.push(&block, &mut separated);
                 if let Some(load) = load.worked(began.elapsed(), run.len()) {
                     shared.monitor.set_load(load);
+                    let facts = models.facts();
+                    if facts != told {
+                        shared.monitor.update(|status| status.tell(facts.as_ref()));
+                        told = facts;
+                    }
                 }
                 match pushed {
                     Err((error, chunks)) => {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use bunri_stream::engine::ModelFacts;
 use bunri_stream::{HostOptions, HostSeparator, ModelSpec, Planar, SeparateError, StemModel};
 
 use super::watched::Watched;
 use crate::exchange::{CHANNELS, HostSetup, STEM_NAMES, STEMS, StemSamples, Timing};
+use crate::opener::Informed;
 
 /// A model that was opened and fits the buses, but has no host yet. Its first chunk is behind it:
 /// that takes a model several times longer than any later one, and would otherwise be a sure
@@ -66,6 +68,20 @@ pub(crate) struct Separator<M> {
     /// Reused from push to push.
     stems: Vec<Planar>,
     residual: Planar,
+}
+
+impl<M: StemModel + Informed> Fitting<M> {
+    /// What the model can tell.
+    pub(crate) fn facts(&self) -> Option<ModelFacts> {
+        self.model.facts()
+    }
+}
+
+impl<M: StemModel + Informed> Separator<M> {
+    /// What the model can tell.
+    pub(crate) fn facts(&self) -> Option<ModelFacts> {
+        self.stream.model().0.facts()
+    }
 }
 
 impl<M: StemModel> Separator<M> {

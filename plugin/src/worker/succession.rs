@@ -13,10 +13,12 @@
 
 use std::collections::VecDeque;
 
+use bunri_stream::engine::ModelFacts;
 use bunri_stream::{Planar, SeparateError, StemModel};
 
 use super::separator::{Fitting, Separator};
 use crate::exchange::StemSamples;
+use crate::opener::Informed;
 
 /// Time that a successor hears music before it is heard itself: a causal model starts cold.
 const WARM_SECONDS: f64 = 0.25;
@@ -137,6 +139,13 @@ impl<M: StemModel> Succession<M> {
             Some(next) => next.separator.into_fitting(),
             None => self.current.into_fitting(),
         }
+    }
+}
+
+impl<M: StemModel + Informed> Succession<M> {
+    /// What the model that is heard can tell.
+    pub(crate) fn facts(&self) -> Option<ModelFacts> {
+        self.current.facts()
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use bunri_plugin::exchange::{HostSetup, STEM_NAMES, STEMS};
 use bunri_plugin::link::{AudioLink, Controls};
 use bunri_plugin::monitor::{Monitor, Phase};
+use bunri_plugin::opener::Informed;
 use bunri_plugin::separation::{Fitting, Separation};
+use bunri_stream::engine::ModelFacts;
 use bunri_stream::{ModelSpec, Planar, SeparateError, StemModel};
 use crossbeam_channel::Receiver;
 use nice_assert_no_alloc::assert_no_alloc;
@@ -35,6 +37,8 @@ pub(crate) struct FakeModel {
     pub(crate) sick_from: usize,
     /// Whether it is.
     pub(crate) sick: bool,
+    /// From this chunk on it says that it lost a device.
+    pub(crate) falls_back_at: usize,
 }
 
 impl FakeModel {
@@ -63,6 +67,7 @@ impl FakeModel {
             loudness: 1.0,
             sick_from: usize::MAX,
             sick: false,
+            falls_back_at: usize::MAX,
         }
     }
 }
@@ -99,6 +104,16 @@ impl StemModel for FakeModel {
 
     fn reset(&mut self) {
         self.sick = false;
+    }
+}
+
+impl Informed for FakeModel {
+    fn facts(&self) -> Option<ModelFacts> {
+        Some(ModelFacts {
+            device: "fake:0".into(),
+            notice: (self.chunks_seen >= self.falls_back_at).then(|| "fake:1 was lost".into()),
+            weights_bytes: 7,
+        })
     }
 }
 

@@ -6,6 +6,8 @@ mod fakes;
 mod mixing;
 mod models;
 mod robustness;
+#[cfg(feature = "rtsan")]
+mod sanitizer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

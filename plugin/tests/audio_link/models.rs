@@ -45,6 +45,15 @@ impl Instance {
             if name == "missing" {
                 return Err("there is no such file: choose another".to_owned());
             }
+            if name == "lossy" {
+                return Ok(Opened::plain(
+                    FakeModel {
+                        falls_back_at: 20,
+                        ..FakeModel::new(512)
+                    },
+                    choice.clone(),
+                ));
+            }
             if name == "gated" {
                 let _ = gated.recv();
             }
@@ -223,4 +232,31 @@ fn the_latest_choice_wins() {
         instance.monitor.status().model.as_ref().unwrap().name,
         "half"
     );
+}
+
+/// Guards against a model that goes on elsewhere, at another speed, without a word to the user.
+#[test]
+fn a_device_that_is_lost_while_playing_is_told() {
+    let instance = Instance::new();
+    instance.settings.choose_model(file("lossy"));
+    let mut link = instance.activate();
+    let notice = || {
+        instance
+            .monitor
+            .status()
+            .model
+            .as_ref()
+            .and_then(|model| model.notice.clone())
+    };
+    assert_eq!(notice(), None);
+    // The worker tells about twice a second of audio.
+    play(&mut link, &noise(60_000), 480, &mut Played::default());
+    assert_eq!(notice().as_deref(), Some("fake:1 was lost"));
+    let status = instance.monitor.status();
+    let model = status.model.as_ref().expect("it plays");
+    assert_eq!(
+        model.device.as_ref().map(|device| device.name.as_str()),
+        Some("fake:0")
+    );
+    assert_eq!(model.weights_bytes, Some(7));
 }

@@ -126,7 +126,7 @@ pub fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
 }
 
 /// museval's framing with a hop of one window: `(start, end)` of each.
-fn windows(frames: usize, window_frames: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(super) fn windows(frames: usize, window_frames: usize) -> impl Iterator<Item = (usize, usize)> {
     assert!(window_frames > 0, "a window needs at least one frame");
     let count = if window_frames < frames {
         frames / window_frames
@@ -163,7 +163,7 @@ fn energies(reference: &Planar, estimate: &Planar, start: usize, end: usize) -> 
 }
 
 /// museval's idea of silence: the channels' sum is zero at every frame.
-fn is_silent(audio: &Planar, start: usize, end: usize) -> bool {
+pub(super) fn is_silent(audio: &Planar, start: usize, end: usize) -> bool {
     (start..end).all(|frame| {
         let sum: f64 = audio
             .channels()

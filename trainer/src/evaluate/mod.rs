@@ -7,12 +7,15 @@
 //! ```
 //!
 //! - [`metrics`]: the figures themselves; [`score`]: those of a song, and their means.
+//! - [`bss_eval`]: SDR, ISR, SIR and SAR as museval defines them.
 //! - [`ideal_mask`], [`mod@baselines`]: what to hold a model's figures against.
-//! - [`track`], [`report`]: in and out.
+//! - [`track`], [`report`], [`museval_file`]: in and out.
 
 pub mod baselines;
+pub mod bss_eval;
 pub mod ideal_mask;
 pub mod metrics;
+pub mod museval_file;
 pub mod report;
 pub mod score;
 pub mod track;
@@ -31,8 +34,10 @@ use crate::data::songs::{Song, discover_songs};
 use crate::model::{self, Model};
 use crate::stream_args::StreamArgs;
 use baselines::{MODEL, baselines};
+use bss_eval::bss_eval;
+use museval_file::museval_json;
 use report::{Report, SongReport};
-use score::score_song;
+use score::{StemScores, score_song};
 use track::Track;
 
 /// Stem files whose sum is the mixture where a song has no `mixture.*`, beside the model's own.
@@ -71,6 +76,10 @@ pub struct Args {
     /// windows, hop 1024).
     #[arg(long)]
     baselines: bool,
+    /// Also measure ISR, SIR and SAR of the model's stems (BSS Eval v4), and write them to this folder
+    /// as museval does: a JSON file for each song.
+    #[arg(long, value_name = "DIR")]
+    museval: Option<PathBuf>,
 }
 
 /// Runs the subcommand: tables on standard output, progress on standard error.
@@ -93,6 +102,10 @@ pub fn run(args: Args) -> Result<()> {
             "--json {}: its folder does not exist",
             path.display()
         );
+    }
+    if let Some(folder) = &args.museval {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("--museval {}", folder.display()))?;
     }
     let mut reports = Vec::new();
     for (index, song) in songs.iter().enumerate() {
@@ -171,19 +184,21 @@ fn evaluate_song(
             .iter()
             .map(|(name, truth, guess)| (*name, *truth, guess))
             .collect();
-        systems.insert(
-            system.to_owned(),
-            score_song(&pairs, track.rate_hz, args.windows),
-        );
+        let mut scores = score_song(&pairs, track.rate_hz, args.windows);
+        if let Some(folder) = args.museval.as_ref().filter(|_| system == MODEL) {
+            add_bss(&pairs, track.rate_hz, &mut scores, folder, &song.name)?;
+        }
+        systems.insert(system.to_owned(), scores);
+        Ok::<_, anyhow::Error>(())
     };
     let names = &model.spec().stems;
     score(MODEL, &|_, name| {
         let index = names.iter().position(|stem| stem == name)?;
         estimates.get(index).cloned()
-    });
+    })?;
     if args.baselines {
         for (system, estimates) in baselines(&track) {
-            score(system, &|index, _| estimates.get(index).cloned());
+            score(system, &|index, _| estimates.get(index).cloned())?;
         }
     }
     progress.finish_and_clear();
@@ -195,6 +210,30 @@ fn evaluate_song(
         separation_seconds,
         systems,
     })
+}
+
+/// BSS Eval of one song's stems: its medians into `scores`, all of it into museval's file.
+fn add_bss(
+    pairs: &[(&str, &Planar, &Planar)],
+    rate_hz: u32,
+    scores: &mut StemScores,
+    folder: &Path,
+    song: &str,
+) -> Result<()> {
+    let audio: Vec<_> = pairs
+        .iter()
+        .map(|(_, truth, guess)| (*truth, *guess))
+        .collect();
+    let found = bss_eval(&audio, rate_hz as usize)?;
+    let targets: Vec<_> = pairs.iter().map(|(name, ..)| *name).zip(&found).collect();
+    for (name, found) in &targets {
+        if let Some(score) = scores.get_mut(*name) {
+            score.add_bss(found);
+        }
+    }
+    let path = folder.join(format!("{song}.json"));
+    write_atomically(&path, museval_json(&targets).as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The model's stems that are to be scored, in the model's order.

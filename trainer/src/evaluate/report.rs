@@ -58,7 +58,8 @@ pub struct SystemSummary {
     pub mean: Summary,
 }
 
-/// One of the three figures: how it is called, found in a song, and found in a summary.
+/// One of the figures: how it is called, found in a song, and found in a summary.
+#[derive(Clone)]
 struct Figure {
     title: String,
     of_song: fn(&StemScore) -> Option<f64>,
@@ -113,7 +114,16 @@ impl Report {
     #[must_use]
     pub fn tables(&self) -> String {
         let mut text = String::new();
-        for figure in figures() {
+        let has_bss = self.songs.iter().flat_map(|song| song.systems.values());
+        let has_bss = has_bss
+            .flat_map(BTreeMap::values)
+            .any(|score| score.sir_db.is_some());
+        let bss = if has_bss {
+            bss_figures().to_vec()
+        } else {
+            Vec::new()
+        };
+        for figure in figures().into_iter().chain(bss) {
             text += &format!("{}\n", self.table(&figure));
         }
         for line in self.silent_stems() {
@@ -205,6 +215,32 @@ fn figures() -> [Figure; 3] {
             of_song: |score| Some(score.nsdr_db),
             over_songs: vec![("mean of songs", |summary| summary.nsdr_mean_db)],
         },
+    ]
+}
+
+/// What is only measured on request.
+fn bss_figures() -> [Figure; 3] {
+    let figure = |title: &str, of_song, over: OverSongs| Figure {
+        title: format!("{title} by museval v4 in dB: median over the same 1 s windows"),
+        of_song,
+        over_songs: vec![("median of songs", over)],
+    };
+    [
+        figure(
+            "SIR (to interference)",
+            |score| score.sir_db,
+            |summary| summary.sir_median_db,
+        ),
+        figure(
+            "SAR (to artefacts)",
+            |score| score.sar_db,
+            |summary| summary.sar_median_db,
+        ),
+        figure(
+            "ISR (to spatial distortion)",
+            |score| score.isr_db,
+            |summary| summary.isr_median_db,
+        ),
     ]
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bunri_stream::Planar;
 use serde::Serialize;
 
+use super::bss_eval::BssScores;
 use super::metrics::{
     active_windowed_sdr, joint_windowed_sdr, mean, median, nsdr, track_level_dbfs,
 };
@@ -23,6 +24,15 @@ pub struct StemScore {
     /// The same ratio's median over the 1 s windows in which this stem's reference is above
     /// [`ACTIVE_FLOOR_DBFS`]. `None` if there are none.
     pub sdr_active_db: Option<f64>,
+    /// Median of the image's ratio to its displacement ([`BssScores`]); only on request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isr_db: Option<f64>,
+    /// Median of the ratio to interference; only on request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sir_db: Option<f64>,
+    /// Median of the ratio to artefacts; only on request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sar_db: Option<f64>,
     /// Windows that `sdr_db` counts.
     pub windows: usize,
     /// Windows that `sdr_active_db` counts.
@@ -37,6 +47,17 @@ pub struct StemScore {
     /// Every window's SDR by museval's definition, `None` where museval has NaN; only on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window_sdr_db: Option<Vec<Option<f64>>>,
+}
+
+impl StemScore {
+    /// Adds the medians of a stem's BSS Eval figures, without those that are not finite, as museval
+    /// does.
+    pub fn add_bss(&mut self, scores: &BssScores) {
+        let finite = |values: &[f64]| median(values.iter().copied().filter(|db| db.is_finite()));
+        self.isr_db = finite(&scores.isr_db);
+        self.sir_db = finite(&scores.sir_db);
+        self.sar_db = finite(&scores.sar_db);
+    }
 }
 
 /// Scores by stem name.
@@ -68,6 +89,9 @@ pub fn score_song(
                 nsdr_db: nsdr(reference, estimate),
                 sdr_db: median(windows.iter().copied()),
                 sdr_active_db: median(active),
+                isr_db: None,
+                sir_db: None,
+                sar_db: None,
                 windows: count(&windows),
                 active_windows,
                 silent_reference: active_windows == 0,
@@ -100,6 +124,15 @@ pub struct Summary {
     pub sdr_active_median_db: Option<f64>,
     /// Mean over songs of [`StemScore::sdr_active_db`].
     pub sdr_active_mean_db: Option<f64>,
+    /// Median over songs of [`StemScore::isr_db`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isr_median_db: Option<f64>,
+    /// Median over songs of [`StemScore::sir_db`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sir_median_db: Option<f64>,
+    /// Median over songs of [`StemScore::sar_db`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sar_median_db: Option<f64>,
 }
 
 /// The figures of each stem over `songs`.
@@ -120,6 +153,9 @@ pub fn summarise(songs: &[&StemScores], stems: &[String]) -> BTreeMap<String, Su
             sdr_mean_db: mean(sdr()),
             sdr_active_median_db: median(active()),
             sdr_active_mean_db: mean(active()),
+            isr_median_db: median(scores.iter().filter_map(|score| score.isr_db)),
+            sir_median_db: median(scores.iter().filter_map(|score| score.sir_db)),
+            sar_median_db: median(scores.iter().filter_map(|score| score.sar_db)),
         }
     };
     stems
@@ -143,6 +179,9 @@ pub fn mean_over_stems(stems: &BTreeMap<String, Summary>) -> Summary {
         sdr_mean_db: over(|summary| summary.sdr_mean_db),
         sdr_active_median_db: over(|summary| summary.sdr_active_median_db),
         sdr_active_mean_db: over(|summary| summary.sdr_active_mean_db),
+        isr_median_db: over(|summary| summary.isr_median_db),
+        sir_median_db: over(|summary| summary.sir_median_db),
+        sar_median_db: over(|summary| summary.sar_median_db),
     }
 }
 

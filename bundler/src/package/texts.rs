@@ -1,0 +1,58 @@
+//! The texts of a package: what to do with it, the script that does it, and the checksums.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::Contents;
+use crate::layout::ENGINE_FOLDER;
+use crate::setup::{Flavour, sha256_of};
+
+/// Installs a package, and removes one without a package.
+pub(crate) const INSTALL_SCRIPT: &str = include_str!("texts/install.sh");
+const README: &str = include_str!("texts/README.txt");
+/// Every file's SHA-256, but its own.
+const CHECKSUMS: &str = "SHA256SUMS";
+
+/// Writes what people and scripts read first. Last of all, for the checksums are of everything else.
+pub(super) fn write(folder: &Path, flavour: Flavour, contents: &Contents) -> Result<()> {
+    let (variant, cuda) = match flavour {
+        Flavour::Cpu => ("", ""),
+        Flavour::Cuda => (
+            ", with CUDA",
+            " For NVIDIA GPUs, a driver for CUDA 13 (580 or newer); without one it runs on the\nprocessor.",
+        ),
+    };
+    let filled = |text: &str| {
+        text.replace("@VERSION@", env!("CARGO_PKG_VERSION"))
+            .replace("@VARIANT@", variant)
+            .replace("@CUDA@", cuda)
+            .replace("@GLIBC@", &contents.glibc())
+            .replace("@LIBSTDCXX@", &contents.libstdcxx())
+            .replace("@CONTENTS@", contents.table().trim_end())
+    };
+    fs::write(folder.join("README.txt"), filled(README))?;
+    // Once more where it stays when the archive is gone.
+    for script in [
+        folder.join("install.sh"),
+        folder.join(ENGINE_FOLDER).join("install.sh"),
+    ] {
+        fs::write(&script, filled(INSTALL_SCRIPT))?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    }
+    fs::write(folder.join(CHECKSUMS), checksums(folder)?)
+        .with_context(|| format!("cannot write into {}", folder.display()))
+}
+
+/// One line a file, as `sha256sum` reads it.
+fn checksums(folder: &Path) -> Result<String> {
+    let mut lines = String::new();
+    for file in super::contents::files_below(folder)? {
+        if file != Path::new(CHECKSUMS) {
+            lines += &format!("{}  {}\n", sha256_of(&folder.join(&file))?, file.display());
+        }
+    }
+    Ok(lines)
+}
