@@ -7,7 +7,10 @@
 //! Each frame carries the epoch in which it was played. A reset needs no message of its own, and
 //! cannot overtake or be overtaken by audio: whoever meets a frame of another epoch knows.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use crate::monitor::{Monitor, Phase};
 
 /// Channels of every bus.
 pub const CHANNELS: usize = 2;
@@ -26,13 +29,23 @@ pub struct InputFrame {
     pub samples: [f32; CHANNELS],
 }
 
-/// One frame of every stem.
+/// One frame of every stem, and what mixture consistency adds to each.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StemSamples {
+    /// `[stem][channel]`, stems in the order of their buses, as the model made them.
+    pub raw: [[f32; CHANNELS]; STEMS],
+    /// Added to every stem it makes them add up to the input
+    /// ([`bunri_stream::consistency::residual_share`]).
+    pub residual: [f32; CHANNELS],
+}
+
+/// One frame of stems on its way back.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StemFrame {
     /// The epoch of the input that it was made of.
     pub epoch: u32,
-    /// `[stem][channel]`, stems in the order of their buses.
-    pub samples: [[f32; CHANNELS]; STEMS],
+    /// The stems.
+    pub samples: StemSamples,
 }
 
 /// What the host fixes at activation.
@@ -86,14 +99,12 @@ impl Timing {
 }
 
 /// What the audio thread, the worker and the main thread all look at. Never locked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     epoch: AtomicU32,
     failed: AtomicBool,
     stopping: AtomicBool,
-    late_frames: AtomicU64,
-    dropouts: AtomicU64,
-    restarts: AtomicU64,
+    pub(crate) monitor: Arc<Monitor>,
 }
 
 /// What became of the audio since activation.
@@ -108,6 +119,15 @@ pub struct Counts {
 }
 
 impl Shared {
+    pub(crate) fn new(monitor: Arc<Monitor>) -> Self {
+        Self {
+            epoch: AtomicU32::new(0),
+            failed: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            monitor,
+        }
+    }
+
     /// The epoch now playing.
     pub(crate) fn epoch(&self) -> u32 {
         self.epoch.load(Ordering::Relaxed)
@@ -127,32 +147,18 @@ impl Shared {
         self.failed.store(true, Ordering::Release);
     }
 
+    /// Worker: there will be no more stems, for this reason.
+    pub(crate) fn fail_for(&self, reason: String) {
+        self.monitor
+            .update(|status| status.phase = Phase::Dry { reason });
+        self.fail();
+    }
+
     pub(crate) fn stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
-    }
-
-    /// Audio thread: so many frames had to be silent; `first` if the one before was not.
-    pub(crate) fn count_late(&self, frames: usize, first: bool) {
-        self.late_frames.fetch_add(frames as u64, Ordering::Relaxed);
-        if first {
-            self.dropouts.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Audio thread: the worker is to begin anew.
-    pub(crate) fn count_restart(&self) {
-        self.restarts.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn counts(&self) -> Counts {
-        Counts {
-            dropouts: self.dropouts.load(Ordering::Relaxed),
-            late_frames: self.late_frames.load(Ordering::Relaxed),
-            restarts: self.restarts.load(Ordering::Relaxed),
-        }
     }
 }

@@ -1,51 +1,92 @@
 //! The plugin as nice-plug sees it: buses, parameters and the lifecycle.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use bunri_stream::engine::{Engine, EngineModel, ModelSource, OpenOptions};
+use bunri_stream::engine::EngineModel;
 use nice_plug::prelude::*;
 
+use crate::conductor::Conductor;
 use crate::exchange::{Counts, HostSetup, STEMS};
-use crate::link::{AudioLink, Controls};
+use crate::host_side::{HostSide, Introduction};
+use crate::link::AudioLink;
+use crate::monitor::{Monitor, Phase};
+use crate::opener;
 use crate::params::BunriParams;
-use crate::separation::{Condition, Separation};
 
 /// Main bus and stem buses.
 pub const OUTPUT_PORTS: usize = 1 + STEMS;
 
-/// Names a checkpoint to use in place of the engine's own model.
-pub const MODEL_VARIABLE: &str = "BUNRI_MODEL";
-
+const MONO: NonZeroU32 = new_nonzero_u32(1);
 const STEREO: NonZeroU32 = new_nonzero_u32(2);
 
 /// The separator in a host.
-#[derive(Default)]
 pub struct BunriPlugin {
     params: Arc<BunriParams>,
-    /// Main thread's half, while active.
-    separation: Option<Separation>,
+    monitor: Arc<Monitor>,
+    conductor: Arc<Conductor<EngineModel>>,
+    host_side: Arc<HostSide>,
     /// Audio thread's half, while active.
     link: Option<AudioLink>,
-    /// Whether the user has been told why this activation is dry.
-    told_dry: bool,
+    /// Whether both channels of the input are the first one.
+    mono: bool,
+}
+
+impl Default for BunriPlugin {
+    fn default() -> Self {
+        let params = Arc::new(BunriParams::default());
+        let monitor = Arc::new(Monitor::default());
+        let conductor = Conductor::new(&params.settings, &monitor, opener::open);
+        let host_side = Arc::new(HostSide::default());
+        let restart = Arc::clone(&host_side);
+        conductor.restart_by(move || restart.ask_for_restart());
+        Self {
+            params,
+            monitor,
+            conductor,
+            host_side,
+            link: None,
+            mono: false,
+        }
+    }
+}
+
+impl Drop for BunriPlugin {
+    fn drop(&mut self) {
+        self.conductor.close();
+    }
 }
 
 impl BunriPlugin {
-    /// Whether stems are made, and if not, why; `None` while inactive.
-    pub fn condition(&mut self) -> Option<&Condition> {
-        self.separation.as_mut().map(Separation::condition)
+    /// What there is to see of this instance, for as long as anybody looks.
+    #[must_use]
+    pub fn monitor(&self) -> Arc<Monitor> {
+        Arc::clone(&self.monitor)
     }
 
-    /// Tells the user why the audio is dry, if it is, once for each activation.
-    fn tell_if_dry(&mut self) {
-        if let Some(Condition::Dry { reason }) = self.separation.as_mut().map(Separation::condition)
-            && !self.told_dry
-        {
+    /// Tells the user why the audio is dry, if it is.
+    fn tell_if_dry(&self) {
+        if let Phase::Dry { reason } = &self.monitor.status().phase {
             tell(&format!("audio passes dry: {reason}"));
-            self.told_dry = true;
         }
+    }
+}
+
+/// A bus layout with so many channels in; always a stereo main output and stereo stems, so that
+/// what is routed behind the plugin stays as it is.
+const fn layout(input_channels: NonZeroU32, name: &'static str) -> AudioIOLayout {
+    AudioIOLayout {
+        main_input_channels: Some(input_channels),
+        main_output_channels: Some(STEREO),
+        aux_output_ports: &[STEREO; OUTPUT_PORTS - 1],
+        names: PortNames {
+            layout: Some(name),
+            // nice-plug 0.4.2 names the main output after the main input, so both stay at their
+            // defaults, "Input" and "Output".
+            aux_outputs: &["Drums", "Bass", "Other", "Vocals"],
+            ..PortNames::const_default()
+        },
+        ..AudioIOLayout::const_default()
     }
 }
 
@@ -56,23 +97,24 @@ impl Plugin for BunriPlugin {
     const EMAIL: &'static str = "";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
-    const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] = &[AudioIOLayout {
-        main_input_channels: Some(STEREO),
-        main_output_channels: Some(STEREO),
-        aux_output_ports: &[STEREO; OUTPUT_PORTS - 1],
-        names: PortNames {
-            layout: Some("Mix and stems"),
-            // nice-plug 0.4.2 names the main output after the main input, so both stay at their
-            // defaults, "Input" and "Output".
-            aux_outputs: &["Drums", "Bass", "Other", "Vocals"],
-            ..PortNames::const_default()
-        },
-        ..AudioIOLayout::const_default()
-    }];
+    const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] = &[
+        layout(STEREO, "Mix and stems"),
+        layout(MONO, "Mono in, mix and stems"),
+    ];
+
+    /// Splits the host's block where a parameter changes.
+    const SAMPLE_ACCURATE_AUTOMATION: bool = true;
 
     type Editor = ();
     type SysExMessage = ();
-    type BackgroundTask = ();
+    type BackgroundTask = Introduction;
+
+    fn task_executor(&mut self) -> TaskExecutor<Self> {
+        let host_side = Arc::clone(&self.host_side);
+        Box::new(move |Introduction::Introduce(sender)| {
+            let _ = sender.try_send(Arc::clone(&host_side));
+        })
+    }
 
     fn params(&self) -> Arc<dyn Params> {
         self.params.clone()
@@ -82,9 +124,9 @@ impl Plugin for BunriPlugin {
     /// cheap. Never fails: without a model the audio passes dry.
     fn activate(
         &mut self,
-        _audio_io_layout: &AudioIOLayout,
+        audio_io_layout: &AudioIOLayout,
         buffers: &BufferConfig,
-        context: &mut impl ActivateContext<Self>,
+        _context: &mut impl ActivateContext<Self>,
     ) -> bool {
         self.deactivate();
         let host = HostSetup {
@@ -92,25 +134,25 @@ impl Plugin for BunriPlugin {
             max_block_frames: buffers.max_buffer_size as usize,
             offline: buffers.process_mode == ProcessMode::Offline,
         };
-        let (separation, link) = Separation::start(host, open_model);
-        context.set_latency_samples(separation.latency_frames() as u32);
-        self.separation = Some(separation);
+        self.mono = audio_io_layout.main_input_channels == Some(MONO);
+        let link = self.conductor.activate(host);
+        // The fence tells the host; see `host_side` for why not through the context.
+        self.host_side.set_latency_frames(link.latency_frames());
         self.link = Some(link);
-        self.told_dry = false;
         self.tell_if_dry();
         true
     }
 
     /// Main thread. Ends the worker.
     fn deactivate(&mut self) {
-        self.link = None;
-        self.tell_if_dry();
-        if let Some(separation) = self.separation.take() {
-            let counts = separation.counts();
-            if counts != Counts::default() {
-                tell(&describe(counts));
-            }
+        if self.link.take().is_none() {
+            return;
         }
+        let counts = self.monitor.counts();
+        if counts != Counts::default() {
+            tell(&describe(counts));
+        }
+        self.conductor.deactivate();
     }
 
     /// Real-time safe.
@@ -150,10 +192,10 @@ impl Plugin for BunriPlugin {
         else {
             return ProcessStatus::Error("a stem's bus is not stereo");
         };
-        let controls = Controls {
-            stem_gains: self.params.stem_gains(),
-            bypass: self.params.bypass.value(),
-        };
+        if self.mono {
+            let pairs = right.iter_mut().zip(left.iter());
+            pairs.for_each(|(right, left)| *right = *left);
+        }
         link.process(
             [left, right],
             [
@@ -162,15 +204,16 @@ impl Plugin for BunriPlugin {
                 [other_left, other_right],
                 [vocals_left, vocals_right],
             ],
-            controls,
+            &self.params.controls(),
+            self.host_side.block_frames(),
         );
         // The host goes on calling although its input is silent: what it last sent is on the way.
         ProcessStatus::Tail(link.latency_frames() as u32)
     }
 }
 
-/// Tells the user something: on standard error, the only place there is without an editor. Main
-/// thread.
+/// Tells the user something: on standard error, for hosts that show it and users who have no
+/// editor open. Main thread.
 fn tell(message: &str) {
     eprintln!("Bunri: {message}");
 }
@@ -186,17 +229,6 @@ fn describe(counts: Counts) -> String {
         "the model was too slow for this machine: {dropouts} dropouts, {late_frames} frames of \
          silence in them, {restarts} fresh starts"
     )
-}
-
-/// The engine's own model, or the one that [`MODEL_VARIABLE`] names. Worker thread; blocks.
-fn open_model() -> Result<EngineModel, String> {
-    let source = match std::env::var_os(MODEL_VARIABLE) {
-        Some(path) if !path.is_empty() => ModelSource::File(PathBuf::from(path)),
-        _ => ModelSource::default(),
-    };
-    Engine::global()
-        .and_then(|engine| engine.open(&source, &OpenOptions::default()))
-        .map_err(|error| error.to_string())
 }
 
 impl ClapPlugin for BunriPlugin {

@@ -1,138 +1,161 @@
-//! The main thread's half: starts the worker, learns the latency, tells how it goes, and ends it.
+//! The main thread's half of one activation: starts the worker, knows the latency, and ends it.
 
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bunri_stream::StemModel;
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use ringbuf::HeapRb;
 use ringbuf::traits::Split;
 
 use crate::exchange::{Counts, HostSetup, Shared, Timing};
+use crate::guarded;
 use crate::link::{AudioLink, Connection, StemStream};
-use crate::worker::{Separator, Worker};
+use crate::monitor::{Activation, Monitor, Phase};
+use crate::opener::Informed;
+use crate::priority;
+pub use crate::worker::Fitting;
+use crate::worker::{Separator, Succession, Worker};
 
 /// Latency in host frames, at any rate, while there is no model to tell its own.
 pub const LATENCY_WITHOUT_MODEL_FRAMES: usize = 4096;
 
-/// How long the host waits in its activation for the engine and the model: far longer than a cold
-/// start from a slow disk takes, not so long that a host seems to hang for good.
-const OPEN_LIMIT: Duration = Duration::from_secs(60);
-
-/// What the user is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Stems are made.
-    Separating,
-    /// The input passes, delayed by the reported latency, on the main bus; the stems are silent.
-    Dry {
-        /// Why, and what helps.
-        reason: String,
-    },
-}
-
 /// A running separation. Dropping it ends the worker; that takes no longer than a chunk.
 #[derive(Debug)]
-pub struct Separation {
+pub struct Separation<M> {
     shared: Arc<Shared>,
+    host: HostSetup,
     latency_frames: usize,
-    condition: Condition,
-    failure: Receiver<String>,
+    timing: Option<Timing>,
+    /// Models that are to take over, to the worker.
+    successors: Sender<Separator<M>>,
+    /// The model, when the worker has ended.
+    returned: Receiver<Fitting<M>>,
     worker: Option<JoinHandle<()>>,
 }
 
-impl Separation {
-    /// Opens a model on a new worker thread and waits until its latency is known.
+impl<M: StemModel + Informed + Send + 'static> Separation<M> {
+    /// Separates with `model`, on a new worker thread.
     ///
-    /// Always gives an [`AudioLink`]: where there is no model, or none that fits, it passes the
-    /// input dry, [`LATENCY_WITHOUT_MODEL_FRAMES`] late, and [`Separation::condition`] says why.
-    /// `open` gives its reason as a sentence for the user.
-    pub fn start<M, F>(host: HostSetup, open: F) -> (Self, AudioLink)
-    where
-        M: StemModel,
-        F: FnOnce() -> Result<M, String> + Send + 'static,
-    {
-        let shared = Arc::new(Shared::default());
-        let (failure_sender, failure) = bounded(1);
-        let (ready_sender, ready) = bounded(1);
-        let worker_shared = Arc::clone(&shared);
-        let worker = move || {
-            let opened = guarded(|| Separator::new(open()?, &host)).flatten();
-            let separator = match opened {
-                Ok(separator) => separator,
-                Err(reason) => return drop(ready_sender.send(Err(reason))),
-            };
-            let timing = separator.timing();
-            let ring_frames = timing.ring_frames(&host);
-            let (input, worker_input) = HeapRb::new(ring_frames).split();
-            let (worker_stems, stems) = HeapRb::new(ring_frames).split();
-            let connection = Connection {
-                input,
-                stems,
-                shared: Arc::clone(&worker_shared),
-                timing,
-                worker: thread::current(),
-            };
-            if ready_sender.send(Ok((connection, timing))).is_err() {
-                return; // the main thread no longer waits
-            }
-            let worker = Worker {
-                separator,
-                input: worker_input,
-                stems: worker_stems,
-                shared: Arc::clone(&worker_shared),
-                failure: failure_sender.clone(),
-                idle: idle_time(&timing, &host),
-            };
-            if let Err(reason) = guarded(|| worker.run()) {
-                let _ = failure_sender.try_send(reason);
-                worker_shared.fail();
+    /// Always gives an [`AudioLink`]: where there is no model, or none that this host can use, it
+    /// passes the input dry, [`LATENCY_WITHOUT_MODEL_FRAMES`] late. The monitor's
+    /// [`Phase`] says which; `otherwise` is what it says where `model` is `None`.
+    pub fn start(
+        host: HostSetup,
+        model: Option<Fitting<M>>,
+        otherwise: Phase,
+        monitor: Arc<Monitor>,
+    ) -> (Self, AudioLink) {
+        monitor.begin_activation();
+        let shared = Arc::new(Shared::new(Arc::clone(&monitor)));
+        let (successors, worker_successors) = bounded(1);
+        let (give_back, returned) = bounded(1);
+        let separator = model.map(|model| Separator::new(model, &host));
+        let started = match separator {
+            None => Err(otherwise),
+            Some(Err(reason)) => Err(Phase::Dry { reason }),
+            Some(Ok(separator)) => {
+                let timing = separator.timing();
+                let ring_frames = timing.ring_frames(&host);
+                let (input, worker_input) = HeapRb::new(ring_frames).split();
+                let (worker_stems, stems) = HeapRb::new(ring_frames).split();
+                let worker = Worker {
+                    models: Succession::new(separator, host.rate_hz),
+                    rate_hz: host.rate_hz,
+                    input: worker_input,
+                    stems: worker_stems,
+                    shared: Arc::clone(&shared),
+                    successors: worker_successors,
+                    idle: idle_time(&timing, &host),
+                };
+                spawn(worker, give_back, host).map(|worker| {
+                    let connection = Connection {
+                        input,
+                        stems,
+                        shared: Arc::clone(&shared),
+                        timing,
+                        worker: worker.thread().clone(),
+                    };
+                    (worker, connection, timing)
+                })
             }
         };
-        let (worker, ready) = match thread::Builder::new()
-            .name("bunri-worker".into())
-            .spawn(worker)
-        {
-            Ok(worker) => (Some(worker), ready.recv_timeout(OPEN_LIMIT)),
-            Err(error) => (None, Ok(Err(format!("no thread to separate on: {error}")))),
-        };
-        let (stream, latency_frames, condition) = match ready {
-            Ok(Ok((connection, timing))) => {
+        let (worker, stream, timing, phase) = match started {
+            Ok((worker, connection, timing)) => {
                 let stream = StemStream::new(connection, host);
-                (Some(stream), timing.latency_frames(), Condition::Separating)
+                (Some(worker), Some(stream), Some(timing), Phase::Separating)
             }
-            Ok(Err(reason)) => (
-                None,
-                LATENCY_WITHOUT_MODEL_FRAMES,
-                Condition::Dry { reason },
-            ),
-            Err(_) => {
-                let reason = format!(
-                    "the model did not open within {} s: deactivate and activate the plugin again",
-                    OPEN_LIMIT.as_secs()
-                );
-                (
-                    None,
-                    LATENCY_WITHOUT_MODEL_FRAMES,
-                    Condition::Dry { reason },
-                )
-            }
+            Err(phase) => (None, None, None, phase),
         };
-        let link = AudioLink::new(stream, latency_frames, &host);
-        (
-            Self {
-                shared,
+        let latency_frames = timing.map_or(LATENCY_WITHOUT_MODEL_FRAMES, |timing| {
+            timing.latency_frames()
+        });
+        monitor.update(|status| {
+            status.phase = phase;
+            status.activation = Some(Activation {
+                rate_hz: host.rate_hz,
+                max_block_frames: host.max_block_frames,
+                offline: host.offline,
                 latency_frames,
-                condition,
-                failure,
-                worker,
-            },
-            link,
-        )
+            });
+        });
+        let link = AudioLink::new(stream, latency_frames, &host, monitor);
+        let separation = Self {
+            shared,
+            host,
+            latency_frames,
+            timing,
+            successors,
+            returned,
+            worker,
+        };
+        (separation, link)
     }
 
+    /// Ends the worker and gives its model back, for the next activation; `None` where there was
+    /// none, or it broke.
+    pub fn stop(mut self) -> Option<Fitting<M>> {
+        self.end_worker();
+        self.returned.try_recv().ok()
+    }
+
+    /// Lets another model take over from the one that is heard, without a gap.
+    ///
+    /// # Errors
+    /// Gives the model back, with the latency it will have, where that can only be after a new
+    /// activation; or says why it cannot serve this host at all.
+    pub fn succeed(&self, model: Fitting<M>) -> Result<(), Unheard<M>> {
+        let separator = Separator::new(model, &self.host).map_err(Unheard::Unfit)?;
+        let timing = separator.timing();
+        let later = |separator: Separator<M>| Unheard::NotYet {
+            latency_frames: timing.latency_frames(),
+            model: separator.into_fitting(),
+        };
+        if self.timing != Some(timing) || self.shared.failed() {
+            return Err(later(separator));
+        }
+        self.successors
+            .try_send(separator)
+            .map_err(|refused| later(refused.into_inner()))
+    }
+}
+
+/// Why a model is not heard at once.
+#[derive(Debug)]
+pub enum Unheard<M> {
+    /// It has another latency.
+    NotYet {
+        /// The model.
+        model: Fitting<M>,
+        /// Latency in host frames that it will have.
+        latency_frames: usize,
+    },
+    /// It cannot serve this host: a sentence for the user.
+    Unfit(String),
+}
+
+impl<M> Separation<M> {
     /// The latency of all buses in host frames, fixed until the next activation.
     #[must_use]
     pub fn latency_frames(&self) -> usize {
@@ -140,28 +163,18 @@ impl Separation {
     }
 
     /// Whether stems are made, and if not, why.
-    pub fn condition(&mut self) -> &Condition {
-        if let Ok(reason) = self.failure.try_recv() {
-            self.condition = Condition::Dry { reason };
-        } else if self.shared.failed() && self.condition == Condition::Separating {
-            let reason = "the model no longer answers: deactivate and activate the plugin again";
-            self.condition = Condition::Dry {
-                reason: reason.into(),
-            };
-        }
-        &self.condition
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.shared.monitor.status().phase.clone()
     }
 
     /// What went wrong so far, in numbers.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.shared.counts()
+        self.shared.monitor.counts()
     }
-}
 
-impl Drop for Separation {
-    /// Waits for the worker: a host may unload the plugin's code right afterwards.
-    fn drop(&mut self) {
+    fn end_worker(&mut self) {
         self.shared.stop();
         if let Some(worker) = self.worker.take() {
             worker.thread().unpark();
@@ -171,17 +184,42 @@ impl Drop for Separation {
     }
 }
 
+impl<M> Drop for Separation<M> {
+    /// Waits for the worker: a host may unload the plugin's code right afterwards.
+    fn drop(&mut self) {
+        self.end_worker();
+    }
+}
+
+fn spawn<M: StemModel + Informed + Send + 'static>(
+    worker: Worker<M>,
+    give_back: Sender<Fitting<M>>,
+    host: HostSetup,
+) -> Result<JoinHandle<()>, Phase> {
+    let shared = Arc::clone(&worker.shared);
+    let work = move || {
+        if !host.offline {
+            priority::raise();
+        }
+        match guarded(|| worker.run()) {
+            Ok(model) => {
+                if let Some(model) = model {
+                    let _ = give_back.try_send(model);
+                }
+            }
+            Err(reason) => shared.fail_for(reason),
+        }
+    };
+    thread::Builder::new()
+        .name("bunri-worker".into())
+        .spawn(work)
+        .map_err(|error| Phase::Dry {
+            reason: format!("no thread to separate on: {error}"),
+        })
+}
+
 /// A sixteenth of the worker's time for a hop: small beside it, and seldom enough to cost nothing.
 fn idle_time(timing: &Timing, host: &HostSetup) -> Duration {
     let seconds = host.seconds(timing.budget_frames) / 16.0;
     Duration::from_secs_f64(seconds.clamp(0.0005, 0.004))
-}
-
-/// Turns a panic into its message, so that a broken model silences one plugin, not the host.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let message = payload.downcast_ref::<String>().map(String::as_str);
-        let message = message.or_else(|| payload.downcast_ref::<&str>().copied());
-        format!("the model broke: {}", message.unwrap_or("no reason given"))
-    })
 }

@@ -2,12 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use bunri_stream::engine::search::ENGINE_FOLDER;
 use tempfile::TempDir;
 
 use crate::Format;
 
+/// File name of an engine.
+const ENGINE: &str = "libbunri_engine.so";
+
 /// File name of the plugin's library as cargo builds it.
 const LIBRARY: &str = "libbunri_plugin.so";
+
+/// A folder with finished bundles (`Bunri.clap`, `Bunri.vst3`, and `bunri-engine` beside them), to be
+/// tested in place of what cargo built.
+pub const BUNDLES_VARIABLE: &str = "BUNRI_TEST_BUNDLES";
 
 /// Both bundles in a folder of their own, which goes when this value does.
 ///
@@ -17,12 +25,21 @@ pub struct Bundles {
 }
 
 impl Bundles {
-    /// Lays out `Bunri.clap` and `Bunri.vst3`. Panics, saying how to build it, if there is no
-    /// plugin.
+    /// Lays out `Bunri.clap` and `Bunri.vst3`: copies of those in the folder that
+    /// [`BUNDLES_VARIABLE`] names, else made of what cargo built. No engine comes with them.
+    ///
+    /// # Panics
+    /// If there is no plugin, saying how to build it.
     #[must_use]
     pub fn new() -> Self {
-        let library = plugin_library();
         let folder = tempfile::tempdir().expect("a temporary folder");
+        if let Some(built) = given_bundles() {
+            for bundle in ["Bunri.clap", "Bunri.vst3"] {
+                copy(&built.join(bundle), &folder.path().join(bundle));
+            }
+            return Self { folder };
+        }
+        let library = plugin_library();
         let vst3 = folder.path().join("Bunri.vst3/Contents/x86_64-linux");
         std::fs::create_dir_all(&vst3).expect("the VST3 bundle's folders");
         for file in [folder.path().join("Bunri.clap"), vst3.join("Bunri.so")] {
@@ -55,6 +72,29 @@ pub fn vst3_library(bundle: &Path) -> PathBuf {
     bundle.join("Contents/x86_64-linux/Bunri.so")
 }
 
+/// The folder of [`BUNDLES_VARIABLE`].
+fn given_bundles() -> Option<PathBuf> {
+    std::env::var_os(BUNDLES_VARIABLE).map(PathBuf::from)
+}
+
+/// Copies a file, or a folder without the engine in it: tests choose their own.
+fn copy(from: &Path, to: &Path) {
+    let failed = |error| panic!("{} -> {}: {error}", from.display(), to.display());
+    if from.is_file() {
+        std::fs::copy(from, to).map(drop).unwrap_or_else(failed);
+        return;
+    }
+    std::fs::create_dir(to).unwrap_or_else(failed);
+    for entry in
+        std::fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()))
+    {
+        let name = entry.expect("an entry of the bundle").file_name();
+        if name != ENGINE_FOLDER {
+            copy(&from.join(&name), &to.join(&name));
+        }
+    }
+}
+
 /// The plugin's library: `BUNRI_TEST_PLUGIN`, or the one that cargo built as a dependency of this
 /// test.
 fn plugin_library() -> PathBuf {
@@ -70,14 +110,16 @@ fn plugin_library() -> PathBuf {
     path
 }
 
-/// The folder with the engine: `BUNRI_ENGINE_DIR`, or where cargo put it last.
+/// The folder with the engine: `BUNRI_ENGINE_DIR`, or beside the bundles of [`BUNDLES_VARIABLE`], or
+/// where cargo put it last.
 ///
 /// `None`, with the reason printed, if there is no engine: the test has nothing to run then.
 #[must_use]
 pub fn engine_folder() -> Option<PathBuf> {
-    const ENGINE: &str = "libbunri_engine.so";
-    let folders = match std::env::var_os("BUNRI_ENGINE_DIR") {
-        Some(folder) => vec![folder.into()],
+    let given = std::env::var_os("BUNRI_ENGINE_DIR").map(PathBuf::from);
+    let given = given.or_else(|| Some(given_bundles()?.join(ENGINE_FOLDER)));
+    let folders = match given {
+        Some(folder) => vec![folder],
         // `cargo build` puts it into the first, building it for another crate's tests into the
         // second.
         None => vec![build_folder(), build_folder().join("deps")],
@@ -99,6 +141,18 @@ pub fn engine_folder() -> Option<PathBuf> {
         );
     }
     newest.map(|(_, folder)| folder.clone())
+}
+
+/// A folder with the engine that needs no torch and does what `bunri_fake_engine` says.
+///
+/// # Panics
+/// If cargo has not built it.
+#[must_use]
+pub fn fake_engine() -> TempDir {
+    let built = build_folder().join("deps/libbunri_fake_engine.so");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    copy(&built, &folder.path().join(ENGINE));
+    folder
 }
 
 /// The `bounce` program: beside the engine, or where cargo puts it.

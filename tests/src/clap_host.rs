@@ -6,6 +6,7 @@ use std::path::Path;
 
 use bunri_stream::Planar;
 use clack_extensions::audio_ports::{AudioPortInfoBuffer, PluginAudioPorts};
+use clack_extensions::audio_ports_config::{AudioPortsConfigBuffer, PluginAudioPortsConfig};
 use clack_extensions::latency::{HostLatency, HostLatencyImpl, PluginLatency};
 use clack_extensions::params::{ParamInfoBuffer, PluginParams};
 use clack_extensions::render::{PluginRender, RenderMode};
@@ -23,8 +24,8 @@ pub struct ClapHost {
     setup: Option<Setup>,
     /// Frames since activation.
     position: u64,
-    /// Parameter changes that wait for the next block: id and plain value.
-    changes: Vec<(ClapId, f64)>,
+    /// Parameter changes that wait for the next block: frame, id and plain value.
+    changes: Vec<(usize, ClapId, f64)>,
 }
 
 struct Handlers;
@@ -83,6 +84,28 @@ impl ClapHost {
             position: 0,
             changes: Vec::new(),
         }
+    }
+
+    /// Chooses the port layout with so many input channels. Deactivated hosts only.
+    ///
+    /// # Errors
+    /// What the plugin has instead.
+    pub fn choose_input_channels(&mut self, channels: u32) -> Result<(), String> {
+        let layouts: PluginAudioPortsConfig = self.extension();
+        let plugin = self.instance.plugin_handle();
+        let mut found = Vec::new();
+        for index in 0..layouts.count(&plugin) {
+            let mut buffer = AudioPortsConfigBuffer::new();
+            let layout = layouts.get(&plugin, index, &mut buffer).expect("a layout");
+            let input = layout.main_input.map_or(0, |port| port.channel_count);
+            if input == channels {
+                return layouts
+                    .select(&plugin, layout.id)
+                    .map_err(|error| error.to_string());
+            }
+            found.push(input);
+        }
+        Err(format!("layouts with {found:?} input channels"))
     }
 
     fn extension<
@@ -198,11 +221,11 @@ impl PluginHost for ClapHost {
         bytes
     }
 
-    fn load_state(&mut self, bytes: &[u8]) {
+    fn load_state(&mut self, bytes: &[u8]) -> bool {
         let state: PluginState = self.extension();
         state
             .load(&self.instance.plugin_handle(), &mut &bytes[..])
-            .expect("the state loaded");
+            .is_ok()
     }
 
     fn parameters(&mut self) -> Vec<ParameterView> {
@@ -212,13 +235,14 @@ impl PluginHost for ClapHost {
             .collect()
     }
 
-    fn set_parameter(&mut self, name: &str, fraction: f64) {
+    fn set_parameter_at(&mut self, name: &str, fraction: f64, frame: usize) {
         let table = self.parameter_table();
         let (id, min, max, _) = table
             .iter()
             .find(|(_, _, _, view)| view.name == name)
             .unwrap_or_else(|| panic!("no parameter {name:?} in {table:?}"));
-        self.changes.push((*id, min + fraction * (max - min)));
+        self.changes
+            .push((frame, *id, min + fraction * (max - min)));
     }
 
     fn output_names(&mut self) -> Vec<String> {
@@ -248,7 +272,7 @@ fn render(
     setup: &Setup,
     connected: usize,
     position: &mut u64,
-    changes: &mut Vec<(ClapId, f64)>,
+    changes: &mut Vec<(usize, ClapId, f64)>,
     input: &Planar,
     blocks: &[usize],
 ) -> Vec<Planar> {
@@ -260,15 +284,18 @@ fn render(
     let unwritten = vec![vec![f32::NAN; input.frames()]; 2];
     let mut outputs = vec![unwritten; connected];
     let mut input = input.clone().into_channels();
-    let mut input_ports = AudioPorts::with_capacity(2, 1);
+    let mut input_ports = AudioPorts::with_capacity(input.len(), 1);
     let mut output_ports = AudioPorts::with_capacity(2 * PORTS, PORTS);
     let clock = Clock::start(setup);
 
     for (start, frames) in block_ranges(input[0].len(), blocks) {
         let range = start..start + frames;
         let mut events = EventBuffer::new();
-        for (id, value) in changes.drain(..) {
-            events.push(&ParamValueEvent::new(0, id, Pckn::match_all(), value));
+        // CLAP wants them in order.
+        changes.sort_by_key(|&(frame, ..)| frame);
+        for (frame, id, value) in changes.drain(..) {
+            let frame = frame.min(frames - 1) as u32;
+            events.push(&ParamValueEvent::new(frame, id, Pckn::match_all(), value));
         }
         let audio_in = input_ports.with_input_buffers([AudioPortBuffer {
             latency: 0,

@@ -20,6 +20,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// The host's name in the table of hosts.
+    #[must_use]
+    pub fn host_name(self) -> &'static str {
+        match self {
+            Format::Clap => "clack-host (CLAP)",
+            Format::Vst3 => "vst3-host (VST3)",
+        }
+    }
+
     /// Loads the bundle at `path` and makes one instance of the plugin in it.
     #[must_use]
     pub fn load(self, path: &Path) -> Box<dyn PluginHost> {
@@ -96,14 +105,19 @@ pub trait PluginHost {
     /// The plugin's state, opaque.
     fn save_state(&mut self) -> Vec<u8>;
 
-    /// Restores what [`PluginHost::save_state`] gave.
-    fn load_state(&mut self, state: &[u8]);
+    /// Restores what [`PluginHost::save_state`] gave; `false` if the plugin refuses it.
+    fn load_state(&mut self, state: &[u8]) -> bool;
 
     /// Every parameter.
     fn parameters(&mut self) -> Vec<ParameterView>;
 
     /// Moves the parameter of that name to `fraction` of its range, with the next block.
-    fn set_parameter(&mut self, name: &str, fraction: f64);
+    fn set_parameter(&mut self, name: &str, fraction: f64) {
+        self.set_parameter_at(name, fraction, 0);
+    }
+
+    /// The same, at a frame of the next block, where there is such a frame; at its last otherwise.
+    fn set_parameter_at(&mut self, name: &str, fraction: f64, frame: usize);
 
     /// Names of the output buses in order.
     fn output_names(&mut self) -> Vec<String>;

@@ -7,10 +7,10 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::bundle::engine_folder;
-use crate::checkpoint;
+use crate::bundle::{engine_folder, fake_engine};
+use crate::{checkpoint, programs};
 
 /// Where the child leaves word that it ran `body` to its end.
 const DONE_FILE: &str = "BUNRI_TEST_DONE_FILE";
@@ -26,31 +26,44 @@ pub struct Environment {
     pub model: Option<PathBuf>,
 }
 
+impl Environment {
+    /// Gives it to a program, with user folders of its own: what is installed on this machine stays
+    /// unseen.
+    pub fn apply(&self, command: &mut Command, home: &Path) {
+        for variable in ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+            command.env(variable, home);
+        }
+        let engine_folder = self.engine_folder.as_deref();
+        set(command, "BUNRI_ENGINE_DIR", engine_folder);
+        set(command, "BUNRI_MODEL", self.model.as_deref());
+    }
+}
+
 /// Runs `body` in a process that starts with `environment`, by running this test program once more
 /// for the test `name` alone.
 ///
-/// Called in that child, it only runs `body`. `name` must be the test's own path as the test
-/// program prints it. Panics if the child fails, dies of a signal, takes longer than `limit`, or
-/// never came to the end of `body`.
+/// Called in that child, it only runs `body` and returns `None`; else it returns what the child wrote
+/// to its standard error. `name` must be the test's own path as the test program prints it. Panics if
+/// the child fails, dies of a signal, takes longer than `limit`, or never came to the end of `body`.
 pub fn in_own_process(
     name: &str,
     environment: impl FnOnce() -> Environment,
     limit: Duration,
     body: impl FnOnce(),
-) {
+) -> Option<String> {
     if let Some(done_file) = std::env::var_os(DONE_FILE) {
         body();
         std::fs::write(done_file, "done").expect("word of the end");
-        return;
+        return None;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let done_file = folder.path().join(DONE);
-    // Also the home of the child's user folders: an engine installed on this machine stays unseen.
-    run_child(name, &environment(), limit, folder.path());
+    let said = run_child(name, &environment(), limit, folder.path());
     assert!(
         done_file.is_file(),
         "{name}: the child ran no test of that name"
     );
+    Some(said)
 }
 
 /// Like [`in_own_process`], with the engine and an [`echo`](checkpoint::echo) model of so many
@@ -69,32 +82,36 @@ pub fn with_echo_model(name: &str, chunk_frames: usize, limit: Duration, body: i
     in_own_process(name, || environment, limit, body);
 }
 
-fn run_child(name: &str, environment: &Environment, limit: Duration, home: &Path) {
+/// Like [`in_own_process`], with the engine that does what `words` say (`bunri_fake_engine` knows
+/// them).
+pub fn with_fake_engine(
+    name: &str,
+    words: &str,
+    limit: Duration,
+    body: impl FnOnce(),
+) -> Option<String> {
+    let folder = fake_engine();
+    let model = folder.path().join("words.model");
+    std::fs::write(&model, words).expect("the fake model");
+    let environment = Environment {
+        engine_folder: Some(folder.path().to_owned()),
+        model: Some(model),
+    };
+    in_own_process(name, || environment, limit, body)
+}
+
+/// Runs the child to its end; returns its standard error.
+fn run_child(name: &str, environment: &Environment, limit: Duration, home: &Path) -> String {
     let mut command = Command::new(std::env::current_exe().expect("the test's own path"));
     command.args(["--exact", name, "--nocapture", "--include-ignored"]);
     command.env(DONE_FILE, home.join(DONE));
-    command.env("XDG_DATA_HOME", home);
-    set(
-        &mut command,
-        "BUNRI_ENGINE_DIR",
-        environment.engine_folder.as_deref(),
-    );
-    set(&mut command, "BUNRI_MODEL", environment.model.as_deref());
-    let mut child = command.spawn().expect("the child process");
-
-    let started = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("the child's status") {
-            break status;
-        }
-        if started.elapsed() > limit {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("{name}: still running after {limit:?}: the plugin hangs its host");
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    assert!(status.success(), "{name}: {status}");
+    environment.apply(&mut command, home);
+    let ended = programs::run(&mut command, limit);
+    match ended.status {
+        Some(status) => assert!(status.success(), "{name}: {status}"),
+        None => panic!("{name}: still running after {limit:?}: the plugin hangs its host"),
+    }
+    ended.errors
 }
 
 fn set(command: &mut Command, key: &str, value: Option<&Path>) {

@@ -30,6 +30,43 @@ pub fn noise(frames: usize, seed: u64) -> Planar {
     signal
 }
 
+/// Noise with everything in it that is no ordinary number, in its second sixth: `[2][frames]`.
+#[must_use]
+pub fn strange(frames: usize, seed: u64) -> Planar {
+    const STRANGE: [f32; 7] = [
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        1e-40, // denormal
+        -1e-45,
+        f32::MAX, // whatever is added to it overflows
+        f32::MIN,
+    ];
+    let mut signal = noise(frames, seed);
+    for (index, value) in STRANGE.into_iter().enumerate() {
+        let places = (frames / 6 + index..frames / 3).step_by(97 * STRANGE.len());
+        for frame in places {
+            signal.channel_mut(index % 2)[frame] = value;
+        }
+    }
+    signal
+}
+
+/// Frames in which what comes back after silence may fade in: twice as long as the plugin takes.
+pub const FADE_SECONDS: f64 = 0.02;
+
+/// Whether the samples of a frame are the expected ones, all quieter by one factor.
+#[must_use]
+pub fn is_faded(got: &[f32], expected: &[f32]) -> bool {
+    let power: f32 = expected.iter().map(|sample| sample * sample).sum();
+    let gain = std::iter::zip(got, expected)
+        .map(|(a, b)| a * b)
+        .sum::<f32>()
+        / power;
+    let faded = |(got, expected): (&f32, &f32)| (got - gain * expected).abs() < 1e-5;
+    (0.0..=1.0).contains(&gain) && std::iter::zip(got, expected).all(faded)
+}
+
 /// The signal `frames` later, cut to its old length.
 #[must_use]
 pub fn delayed(signal: &Planar, frames: usize) -> Planar {

@@ -1,5 +1,5 @@
-//! What `vst3-host` cannot ask: the latency of an active component, and the names of the buses of
-//! one that was never activated.
+//! What `vst3-host` cannot ask: the latency of an active component, the names of the buses of one
+//! that was never activated, and audio with buses that have no channels.
 //!
 //! `vst3-host` 0.10 activates every component that it loads, and reads `getLatencySamples` only
 //! while the component is inactive, when the wrapper has no answer (CLAP knows a latency only of
@@ -10,11 +10,15 @@
 use std::ffi::{c_char, c_void};
 use std::path::Path;
 
+use bunri_stream::Planar;
 use libloading::os::unix::{Library, Symbol};
 use vst3::Steinberg::Vst::{
-    BusDirections_::kOutput, BusInfo, IAudioProcessor, IAudioProcessorTrait, IComponent,
-    IComponentTrait, IHostApplication, IHostApplicationTrait, MediaTypes_::kAudio, ProcessModes_,
-    ProcessSetup, String128, SymbolicSampleSizes_,
+    AudioBusBuffers, AudioBusBuffers__type0,
+    BusDirections_::{kInput, kOutput},
+    BusInfo, IAudioProcessor, IAudioProcessorTrait, IComponent, IComponentTrait, IHostApplication,
+    IHostApplicationTrait,
+    MediaTypes_::kAudio,
+    ProcessContext, ProcessData, ProcessModes_, ProcessSetup, String128, SymbolicSampleSizes_,
 };
 use vst3::Steinberg::{
     FUnknown, IPluginBaseTrait, IPluginFactory, IPluginFactoryTrait, TUID, kNotImplemented,
@@ -22,7 +26,7 @@ use vst3::Steinberg::{
 };
 use vst3::{Class, ComPtr, ComWrapper, Interface};
 
-use crate::host::{Pace, Setup};
+use crate::host::{Pace, Setup, block_ranges};
 
 /// The latency that a component set up like `setup` reports once it is active, in host frames.
 ///
@@ -30,16 +34,80 @@ use crate::host::{Pace, Setup};
 /// If the plugin refuses any step.
 #[must_use]
 pub fn reported_latency_frames(library: &Path, setup: &Setup) -> usize {
+    with_active(library, setup, |_, latency_frames| latency_frames)
+}
+
+/// What the main bus plays in a host that gives the stem buses no channels at all, as JUCE's do
+/// where they are inactive, and the latency: `vst3-host` gives them their channels, without memory.
+///
+/// # Panics
+/// If the plugin refuses any step.
+#[must_use]
+pub fn process_main_alone(library: &Path, setup: &Setup, input: &Planar) -> (Planar, usize) {
+    with_active(library, setup, |processor, latency_frames| {
+        // In place, as these hosts do it: what the plugin does not touch stays what it was.
+        let mut audio = input.clone().into_channels();
+        // SAFETY: the processor is active, and every pointer outlives the call it is made for.
+        unsafe { processor.setProcessing(1) };
+        for (start, frames) in block_ranges(input.frames(), &[setup.max_block_frames]) {
+            let mut channels: Vec<*mut f32> = audio
+                .iter_mut()
+                .map(|channel| channel[start..start + frames].as_mut_ptr())
+                .collect();
+            let bus = |channels: &mut [*mut f32]| AudioBusBuffers {
+                numChannels: channels.len() as i32,
+                silenceFlags: 0,
+                __field0: AudioBusBuffers__type0 {
+                    channelBuffers32: channels.as_mut_ptr(),
+                },
+            };
+            let mut inputs = [bus(&mut channels)];
+            let mut outputs: Vec<_> = (0..5).map(|_| bus(&mut [])).collect();
+            outputs[0] = bus(&mut channels);
+            // SAFETY: plain data, of which all zeros is a valid value.
+            let mut context: ProcessContext = unsafe { std::mem::zeroed() };
+            context.sampleRate = f64::from(setup.rate_hz);
+            context.projectTimeSamples = start as i64;
+            let mut data = ProcessData {
+                processMode: mode(setup),
+                symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
+                numSamples: frames as i32,
+                numInputs: 1,
+                numOutputs: outputs.len() as i32,
+                inputs: inputs.as_mut_ptr(),
+                outputs: outputs.as_mut_ptr(),
+                inputParameterChanges: std::ptr::null_mut(),
+                outputParameterChanges: std::ptr::null_mut(),
+                inputEvents: std::ptr::null_mut(),
+                outputEvents: std::ptr::null_mut(),
+                processContext: &mut context,
+            };
+            // SAFETY: as above.
+            assert_eq!(
+                unsafe { processor.process(&mut data) },
+                kResultOk,
+                "process"
+            );
+        }
+        // SAFETY: as above.
+        unsafe { processor.setProcessing(0) };
+        (
+            Planar::from_channels(audio).expect("one length"),
+            latency_frames,
+        )
+    })
+}
+
+/// Lends an active processor and its latency.
+fn with_active<T>(
+    library: &Path,
+    setup: &Setup,
+    use_it: impl FnOnce(&ComPtr<IAudioProcessor>, usize) -> T,
+) -> T {
     with_component(library, |component| {
         let processor: ComPtr<IAudioProcessor> = component.cast().expect("an audio processor");
-        let offline = setup.pace == Pace::Offline;
-        let mode = if offline {
-            ProcessModes_::kOffline
-        } else {
-            ProcessModes_::kRealtime
-        };
         let mut process_setup = ProcessSetup {
-            processMode: mode as i32,
+            processMode: mode(setup),
             symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
             maxSamplesPerBlock: setup.max_block_frames as i32,
             sampleRate: f64::from(setup.rate_hz),
@@ -51,12 +119,22 @@ pub fn reported_latency_frames(library: &Path, setup: &Setup) -> usize {
                 kResultOk,
                 "setupProcessing"
             );
+            component.activateBus(kAudio as i32, kInput as i32, 0, 1);
+            component.activateBus(kAudio as i32, kOutput as i32, 0, 1);
             assert_eq!(component.setActive(1), kResultOk, "setActive");
-            let latency = processor.getLatencySamples();
+            let latency_frames = processor.getLatencySamples() as usize;
+            let answer = use_it(&processor, latency_frames);
             component.setActive(0);
-            latency as usize
+            answer
         }
     })
+}
+
+fn mode(setup: &Setup) -> i32 {
+    match setup.pace {
+        Pace::Offline => ProcessModes_::kOffline as i32,
+        Pace::Freewheel | Pace::Live => ProcessModes_::kRealtime as i32,
+    }
 }
 
 /// Names of the audio output buses, in order, as a scan learns them: nothing is activated.

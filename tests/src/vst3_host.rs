@@ -103,8 +103,8 @@ impl PluginHost for Vst3Host {
         self.plugin.save_state().expect("the state saved")
     }
 
-    fn load_state(&mut self, state: &[u8]) {
-        self.plugin.load_state(state).expect("the state loaded");
+    fn load_state(&mut self, state: &[u8]) -> bool {
+        self.plugin.load_state(state).is_ok()
     }
 
     fn parameters(&mut self) -> Vec<ParameterView> {
@@ -125,15 +125,19 @@ impl PluginHost for Vst3Host {
             .collect()
     }
 
-    fn set_parameter(&mut self, name: &str, fraction: f64) {
+    fn set_parameter_at(&mut self, name: &str, fraction: f64, frame: usize) {
         let table = self.parameter_table();
         let parameter = table
             .iter()
             .find(|parameter| parameter.name == name)
             .unwrap_or_else(|| panic!("no parameter {name:?} in {table:?}"));
-        self.plugin
-            .set_parameter(parameter.id, fraction)
-            .expect("the parameter set");
+        let id = parameter.id;
+        // Both tell the controller; the first is what a host does when somebody turns a knob.
+        match frame {
+            0 => self.plugin.set_parameter(id, fraction),
+            _ => self.plugin.set_parameter_at(id, fraction, frame as i32),
+        }
+        .expect("the parameter set");
     }
 
     fn output_names(&mut self) -> Vec<String> {

@@ -7,7 +7,7 @@ use bunri_tests::bundle::{Bundles, engine_folder};
 use bunri_tests::checkpoint::{self, SHORT_CHUNK_FRAMES};
 use bunri_tests::own_process::{Environment, in_own_process};
 use bunri_tests::signals::{assert_near, delayed, noise};
-use bunri_tests::{AuxBuses, Format, Pace, Setup};
+use bunri_tests::{AuxBuses, Format, Pace, Setup, table};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -98,27 +98,29 @@ fn passes_dry(
         || {
             let bundles = Bundles::new();
             for format in [Format::Clap, Format::Vst3] {
-                let mut host = format.load(&bundles.path(format));
-                for pace in [Pace::Offline, Pace::Freewheel, Pace::Live] {
-                    for aux in [AuxBuses::Active, AuxBuses::Inactive] {
-                        host.activate(Setup {
-                            rate_hz: 48_000,
-                            max_block_frames: 512,
-                            pace,
-                            aux,
-                        });
-                        let latency = host.latency_frames();
-                        let input = noise(latency + 10_000, 7);
-                        let buses = host.process(&input, &[512, 100]);
-                        let what = format!("{format:?}, {pace:?}, {aux:?}, latency {latency}");
-                        let expected = delayed(&input, latency);
-                        assert_near(&buses[0], &expected, 0.0, &format!("{what}: main"));
-                        let silence = bunri_stream::Planar::zeros(2, input.frames());
-                        for bus in &buses[1..] {
-                            assert_near(bus, &silence, 0.0, &format!("{what}: a stem bus"));
+                table::case("missing engine", format.host_name(), || {
+                    let mut host = format.load(&bundles.path(format));
+                    for pace in [Pace::Offline, Pace::Freewheel, Pace::Live] {
+                        for aux in [AuxBuses::Active, AuxBuses::Inactive] {
+                            host.activate(Setup {
+                                rate_hz: 48_000,
+                                max_block_frames: 512,
+                                pace,
+                                aux,
+                            });
+                            let latency = host.latency_frames();
+                            let input = noise(latency + 10_000, 7);
+                            let buses = host.process(&input, &[512, 100]);
+                            let what = format!("{format:?}, {pace:?}, {aux:?}, latency {latency}");
+                            let expected = delayed(&input, latency);
+                            assert_near(&buses[0], &expected, 0.0, &format!("{what}: main"));
+                            let silence = bunri_stream::Planar::zeros(2, input.frames());
+                            for bus in &buses[1..] {
+                                assert_near(bus, &silence, 0.0, &format!("{what}: a stem bus"));
+                            }
                         }
                     }
-                }
+                });
             }
         },
     );

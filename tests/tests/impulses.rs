@@ -4,11 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use bunri_stream::Planar;
-use bunri_tests::bundle::Bundles;
+use bunri_tests::bundle::{Bundles, vst3_library};
 use bunri_tests::checkpoint::{ECHO_GAINS, SHORT_CHUNK_FRAMES};
-use bunri_tests::own_process::with_echo_model;
-use bunri_tests::signals::{assert_near, delayed, impulse, peak, scaled, sum};
-use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
+use bunri_tests::own_process::{with_echo_model, with_fake_engine};
+use bunri_tests::signals::{assert_near, delayed, impulse, noise, peak, scaled, sum};
+use bunri_tests::vst3_bare::process_main_alone;
+use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup, table};
 
 const LIMIT: Duration = Duration::from_secs(120);
 const MODEL_RATE_HZ: u32 = 44_100;
@@ -56,22 +57,28 @@ fn arrive_at_the_reported_latency(name: &str, format: Format, rate_hz: u32, pace
     with_echo_model(name, chunk_frames, LIMIT, || {
         let bundles = Bundles::new();
         let mut host = format.load(&bundles.path(format));
-        for aux in [AuxBuses::Active, AuxBuses::Inactive] {
+        for (aux, case) in [
+            (AuxBuses::Active, "aux buses on"),
+            (AuxBuses::Inactive, "aux buses off"),
+        ] {
             // Long chunks cost time: with inactive buses one list of all sizes must do.
             let skipped = match (pace, aux) {
                 (Pace::Freewheel, AuxBuses::Inactive) => blocks.len() - 1,
                 _ => 0,
             };
-            for blocks in &blocks[skipped..] {
-                let setup = Setup {
-                    rate_hz,
-                    max_block_frames: blocks.iter().copied().max().unwrap_or(1),
-                    pace,
-                    aux,
-                };
-                check_repeatedly(host.as_mut(), &setup, blocks, attempts);
-            }
+            table::case(case, format.host_name(), || {
+                for blocks in &blocks[skipped..] {
+                    let setup = Setup {
+                        rate_hz,
+                        max_block_frames: blocks.iter().copied().max().unwrap_or(1),
+                        pace,
+                        aux,
+                    };
+                    check_repeatedly(host.as_mut(), &setup, blocks, attempts);
+                }
+            });
         }
+        table::record("latency to the sample", format.host_name(), "pass");
     });
 }
 
@@ -158,4 +165,66 @@ fn assert_centred(carried: &Planar, centre: usize, height: f32, what: &str) {
     mirrored.channels_mut().for_each(<[f32]>::reverse);
     let what = format!("{what}: symmetry of what the model carried");
     assert_near(&near, &mirrored, 1e-3, &what);
+}
+
+/// Guards against buffers that are too short, and latencies that are rounded elsewhere, at the ends
+/// of what hosts choose.
+#[test]
+fn latency_holds_at_every_rate_and_block_size() {
+    let name = "latency_holds_at_every_rate_and_block_size";
+    with_fake_engine(name, "hop 1024", LIMIT, || {
+        let bundles = Bundles::new();
+        for format in [Format::Clap, Format::Vst3] {
+            let mut host = format.load(&bundles.path(format));
+            let mut holds = |rate_hz, max_block_frames| {
+                host.activate(Setup {
+                    rate_hz,
+                    max_block_frames,
+                    pace: Pace::Offline,
+                    aux: AuxBuses::Active,
+                });
+                let latency = host.latency_frames();
+                let input = noise(latency + 4000, 61);
+                let buses = host.process(&input, &[max_block_frames]);
+                let what = format!("{format:?}, {rate_hz} Hz, blocks of {max_block_frames}");
+                assert_near(&buses[0], &delayed(&input, latency), 1e-5, &what);
+            };
+            table::case("rates 22.05 to 192 kHz", format.host_name(), || {
+                for rate_hz in [
+                    22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000,
+                ] {
+                    holds(rate_hz, 512);
+                }
+            });
+            table::case("block sizes 1 to 8192", format.host_name(), || {
+                for block in [1, 2, 63, 64, 65, 511, 1000, 1024, 4096, 8191, 8192] {
+                    holds(48_000, block);
+                }
+            });
+        }
+    });
+}
+
+/// Guards against a plugin that does not run at all in JUCE's hosts, whose inactive buses have no
+/// channels: the input would pass as it is, early by the latency that the host compensates.
+#[test]
+fn vst3_buses_without_channels() {
+    with_echo_model(
+        "vst3_buses_without_channels",
+        SHORT_CHUNK_FRAMES,
+        LIMIT,
+        || {
+            let bundles = Bundles::new();
+            let library = vst3_library(&bundles.path(Format::Vst3));
+            let setup = Setup {
+                rate_hz: MODEL_RATE_HZ,
+                max_block_frames: 512,
+                pace: Pace::Offline,
+                aux: AuxBuses::Inactive,
+            };
+            let input = noise(20_000, 5);
+            let (main, latency) = process_main_alone(&library, &setup, &input);
+            assert_near(&main, &delayed(&input, latency), 1e-5, "main");
+        },
+    );
 }

@@ -1,11 +1,11 @@
 //! A host can open the plugin, see what it is, and close it, at no cost.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bunri_tests::bundle::{Bundles, engine_folder, vst3_library};
 use bunri_tests::checkpoint::SHORT_CHUNK_FRAMES;
 use bunri_tests::own_process::{Environment, in_own_process, with_echo_model};
-use bunri_tests::{AuxBuses, Format, Pace, STEMS, Setup, vst3_bare};
+use bunri_tests::{AuxBuses, Format, Pace, STEMS, Setup, table, vst3_bare};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const SETUP: Setup = Setup {
@@ -43,16 +43,18 @@ fn a_scan_does_not_load_the_engine() {
         LIMIT,
         || {
             let bundles = Bundles::new();
-            let mut host = Format::Clap.load(&bundles.path(Format::Clap));
-            assert!(!host.parameters().is_empty());
-            let _state = host.save_state();
+            let library = vst3_library(&bundles.path(Format::Vst3));
+            scan_repeatedly(Format::Clap, || {
+                let mut host = Format::Clap.load(&bundles.path(Format::Clap));
+                assert!(!host.parameters().is_empty());
+                assert_eq!(host.output_names().len(), 1 + STEMS.len());
+                let _state = host.save_state();
+            });
             // Not `vst3-host`, which activates whatever it loads.
-            let vst3 = vst3_library(&bundles.path(Format::Vst3));
-            assert_eq!(vst3_bare::output_names(&vst3), host.output_names());
-            for library in ["libbunri_engine", "libtorch"] {
-                let loaded = loaded_libraries(library);
-                assert!(loaded.is_empty(), "a scan loaded {loaded:?}");
-            }
+            scan_repeatedly(Format::Vst3, || {
+                assert_eq!(vst3_bare::output_names(&library).len(), 1 + STEMS.len());
+            });
+            let mut host = Format::Clap.load(&bundles.path(Format::Clap));
             // The test can fail: once active, the plugin does load the engine.
             host.activate(SETUP);
             assert!(!loaded_libraries("libbunri_engine").is_empty());
@@ -89,6 +91,24 @@ fn opening_and_closing_again_and_again_leaves_nothing_running() {
             );
         },
     );
+}
+
+/// Scans 50 times, each time unloading the library; panics if that loads an engine or leaves threads
+/// behind. The time is printed, not judged: it is the machine's.
+fn scan_repeatedly(format: Format, scan: impl Fn()) {
+    const SCANS: u32 = 50;
+    table::case_with_figure("scan and unload", format.host_name(), || {
+        let before = threads();
+        let started = Instant::now();
+        (0..SCANS).for_each(|_| scan());
+        let milliseconds = started.elapsed().as_secs_f64() * 1000.0 / f64::from(SCANS);
+        for library in ["libbunri_engine", "libtorch"] {
+            let loaded = loaded_libraries(library);
+            assert!(loaded.is_empty(), "a scan loaded {loaded:?}");
+        }
+        assert_eq!(threads(), before, "threads after {SCANS} scans");
+        format!("{milliseconds:.1} ms each")
+    });
 }
 
 /// Paths of the libraries mapped into this process whose names contain `part`.

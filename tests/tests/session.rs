@@ -7,7 +7,7 @@ use bunri_tests::bundle::Bundles;
 use bunri_tests::checkpoint::{ECHO_GAINS, SHORT_CHUNK_FRAMES};
 use bunri_tests::own_process::with_echo_model;
 use bunri_tests::signals::{assert_near, delayed, noise, scaled};
-use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
+use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup, table};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -19,12 +19,12 @@ const SETUP: Setup = Setup {
     aux: AuxBuses::Active,
 };
 
-/// Runs `body` for an instance in each host, with an echo model.
-fn in_both_hosts(name: &str, body: impl Fn(Format, &Bundles)) {
+/// Runs `body` for an instance in each host, with an echo model, as a case of the table.
+fn in_both_hosts(name: &str, case: &str, body: impl Fn(Format, &Bundles)) {
     with_echo_model(name, SHORT_CHUNK_FRAMES, LIMIT, || {
         let bundles = Bundles::new();
         for format in [Format::Clap, Format::Vst3] {
-            body(format, &bundles);
+            table::case(case, format.host_name(), || body(format, &bundles));
         }
     });
 }
@@ -61,7 +61,7 @@ fn shown(host: &mut dyn PluginHost) -> Vec<(String, String)> {
 #[test]
 fn state_survives_a_round_trip_through_a_new_instance() {
     let name = "state_survives_a_round_trip_through_a_new_instance";
-    in_both_hosts(name, |format, bundles| {
+    in_both_hosts(name, "state round trip", |format, bundles| {
         let mut host = format.load(&bundles.path(format));
         host.activate(SETUP);
         let names: Vec<String> = host.parameters().into_iter().map(|p| p.name).collect();
@@ -87,7 +87,7 @@ fn state_survives_a_round_trip_through_a_new_instance() {
             before,
             "{format:?}: the test changed nothing"
         );
-        host.load_state(&state);
+        assert!(host.load_state(&state), "{format:?}: the state refused");
         assert_eq!(
             shown(host.as_mut()),
             before,
@@ -104,6 +104,7 @@ fn state_survives_a_round_trip_through_a_new_instance() {
 fn each_activation_starts_afresh_at_its_rate_and_block_size() {
     in_both_hosts(
         "each_activation_starts_afresh_at_its_rate_and_block_size",
+        "reactivation",
         |format, bundles| {
             let mut host = format.load(&bundles.path(format));
             let mut latencies = Vec::new();
@@ -147,6 +148,7 @@ fn each_activation_starts_afresh_at_its_rate_and_block_size() {
 fn a_reset_in_mid_stream_leaks_nothing_old() {
     in_both_hosts(
         "a_reset_in_mid_stream_leaks_nothing_old",
+        "reset in mid-stream",
         |format, bundles| {
             let mut host = format.load(&bundles.path(format));
             for pace in [Pace::Offline, Pace::Freewheel, Pace::Live] {
@@ -176,7 +178,8 @@ fn a_reset_in_mid_stream_leaks_nothing_old() {
 /// Guards against instances that share more than the engine: one's audio in the other's stems.
 #[test]
 fn two_instances_do_not_hear_each_other() {
-    in_both_hosts("two_instances_do_not_hear_each_other", |format, bundles| {
+    let name = "two_instances_do_not_hear_each_other";
+    in_both_hosts(name, "many instances", |format, bundles| {
         let mut hosts = [(); 2].map(|()| format.load(&bundles.path(format)));
         for host in &mut hosts {
             host.activate(SETUP);

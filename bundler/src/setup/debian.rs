@@ -132,7 +132,7 @@ fn names(packages: &[&'static Package]) -> Vec<&'static str> {
 }
 
 /// Runs apt-get with its own progress on the screen.
-fn apt_get(arguments: &[&str]) -> Result<()> {
+pub(crate) fn apt_get(arguments: &[&str]) -> Result<()> {
     eprintln!("apt-get {}", arguments.join(" "));
     let status = Command::new("apt-get")
         .args(arguments)

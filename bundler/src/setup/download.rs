@@ -49,7 +49,7 @@ impl Pip {
         )
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.0[0]);
         command.args(&self.0[1..]);
         // What makes sense for installing Python packages forbids fetching these wheels.

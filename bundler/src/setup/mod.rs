@@ -23,7 +23,9 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::checkout::{Checkout, MISLEADING};
-use install::Cache;
+pub(crate) use debian::apt_get;
+pub(crate) use download::Pip;
+pub(crate) use install::Cache;
 use link::LinkState;
 pub(crate) use wheels::Flavour;
 use wheels::LIBTORCH_VERSION;

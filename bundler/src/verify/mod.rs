@@ -4,10 +4,13 @@
 //! the documentation, the libraries that the host tests load and the tests themselves share one
 //! build of each dependency, libtorch's C++ side above all.
 
+mod hosts;
 mod licences;
 mod repository;
+mod table;
 mod tests;
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,22 +18,30 @@ use anyhow::{Context, Result, bail};
 
 use crate::checkout::Checkout;
 use crate::setup::{self, Scope};
+use table::Table;
 use tests::Outcome;
 
-/// Runs every step, up to the first that fails, and prints a closing table and the tests' counts.
+/// Runs every step, up to the first that fails, and prints the table of hosts, a closing table and the
+/// tests' counts.
 ///
-/// `hosts` adds the tests that are ignored because they need hosts from elsewhere.
+/// `hosts` adds the tests that are ignored because they need hosts from elsewhere, or time.
 ///
 /// # Errors
 /// Names the step that failed.
 pub(crate) fn run(checkout: &Checkout, hosts: bool) -> Result<()> {
     let mut report = Report::default();
-    let result = steps(checkout, hosts, &mut report);
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let file = folder.path().join("hosts.tsv");
+    let result = steps(checkout, hosts, &file, &mut report);
+    let table = Table::read(&file);
+    if !table.is_empty() {
+        println!("\n{table}");
+    }
     report.print();
     result
 }
 
-fn steps(checkout: &Checkout, hosts: bool, report: &mut Report) -> Result<()> {
+fn steps(checkout: &Checkout, hosts: bool, table: &Path, report: &mut Report) -> Result<()> {
     let cargo = |arguments: &[&str]| {
         let mut command = checkout.cargo_at_root();
         command.args(arguments);
@@ -69,12 +80,13 @@ fn steps(checkout: &Checkout, hosts: bool, report: &mut Report) -> Result<()> {
             "--tests",
         ]))
     })?;
-    let ran = report.step("tests", || tests::run_all(checkout))?;
+    let ran = report.step("tests", || tests::run_all(checkout, table))?;
     report.count(ran)?;
     let ran = report.step("doc tests", || tests::run_documented(checkout))?;
     report.count(ran)?;
     if hosts {
-        let ran = report.step("hosts", || tests::run_hosts(checkout))?;
+        let brought = report.step("hosts' set-up", || Ok(hosts::bring()))?;
+        let ran = report.step("hosts", || tests::run_hosts(checkout, &brought, table))?;
         report.counted.skipped = report
             .counted
             .skipped

@@ -1,11 +1,14 @@
 //! The test runners, and their counts out of what they print.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
 use anyhow::{Context, Result};
 
+use super::hosts::Hosts;
+use super::table;
 use crate::checkout::Checkout;
 
 /// Whose summary to look for.
@@ -86,8 +89,9 @@ impl Outcome {
 
 /// All unit and integration tests: with nextest where it is installed, for its time limits and its
 /// report, else with cargo's own runner.
-pub(crate) fn run_all(checkout: &Checkout) -> Result<Outcome> {
+pub(crate) fn run_all(checkout: &Checkout, table: &Path) -> Result<Outcome> {
     let mut command = checkout.cargo_at_root();
+    command.env(table::FILE_VARIABLE, table);
     let runner = runner(checkout);
     command.args(match runner {
         Runner::Nextest => &["nextest", "run", "--workspace"][..],
@@ -118,10 +122,12 @@ pub(crate) fn run_documented(checkout: &Checkout) -> Result<Outcome> {
     watch(command, Runner::Libtest)
 }
 
-/// The tests that need hosts from elsewhere, and are ignored otherwise. None is skipped: the others
-/// had their turn.
-pub(crate) fn run_hosts(checkout: &Checkout) -> Result<Outcome> {
+/// The tests that need hosts from elsewhere, or time, and are ignored otherwise. None is skipped: the
+/// others had their turn.
+pub(crate) fn run_hosts(checkout: &Checkout, hosts: &Hosts, table: &Path) -> Result<Outcome> {
     let mut command = checkout.cargo_at_root();
+    command.env(table::FILE_VARIABLE, table);
+    hosts.equip(&mut command);
     let runner = runner(checkout);
     if runner == Runner::Nextest {
         command.args(["nextest", "run", "--workspace", "--run-ignored", "only"]);

@@ -2,13 +2,15 @@
 //! `ModuleExit` for VST3.
 //!
 //! CLAP is nice-plug's wrapper behind the [`port_fence`]; VST3 is free-audio's clap-wrapper on top
-//! of the same `clap_entry`. nice-plug has a VST3 wrapper of its own, which is not used: in 0.4.2
+//! of the same `clap_entry`, behind the [`vst3_fence`]. nice-plug has a VST3 wrapper of its own, which is not used: in 0.4.2
 //! an output bus that the host leaves inactive keeps `process` from ever running, null channel
 //! pointers crash it, and `activate` sees the process mode of the previous activation.
 //! nice-plug's export macro is not used either, because it exports its plugin objects unfenced.
 #![allow(unsafe_code)] // A foreign boundary: CLAP's C interface.
 
 mod port_fence;
+mod vst3_fence;
+mod vst3_points;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -20,6 +22,9 @@ use nice_plug::wrapper::clap::{
 };
 use nice_plug::wrapper::setup_logger;
 
+use crossbeam_channel::bounded;
+
+use crate::host_side::Introduction;
 use crate::plugin::BunriPlugin;
 
 clap_wrapper::export_vst3!();
@@ -53,9 +58,15 @@ extern "C" fn init(_plugin_path: *const c_char) -> bool {
 extern "C" fn deinit() {}
 
 extern "C" fn factory(factory_id: *const c_char) -> *const c_void {
+    if factory_id.is_null() {
+        return ptr::null();
+    }
     // SAFETY: not null, so by CLAP a zero-terminated string.
-    if !factory_id.is_null() && unsafe { CStr::from_ptr(factory_id) } == CLAP_PLUGIN_FACTORY_ID {
+    let factory_id = unsafe { CStr::from_ptr(factory_id) };
+    if factory_id == CLAP_PLUGIN_FACTORY_ID {
         (&raw const FACTORY).cast()
+    } else if factory_id == vst3_fence::FACTORY_INFO {
+        (&raw const vst3_fence::INFO).cast()
     } else {
         ptr::null()
     }
@@ -90,6 +101,9 @@ unsafe extern "C" fn create_plugin(
     // SAFETY: by CLAP the host structure outlives the plugin made here. The reference given up
     // by `into_raw` is taken back by nice-plug's `destroy`.
     let wrapper = unsafe { &*Arc::into_raw(Wrapper::<BunriPlugin>::new(host)) };
-    // SAFETY: `wrapper` lives until `destroy`, which the fence calls last.
-    unsafe { port_fence::fence(wrapper.clap_plugin.as_ptr()) }
+    let (sender, introduced) = bounded(1);
+    (wrapper.task_executor.lock())(Introduction::Introduce(sender));
+    let host_side = introduced.try_recv().unwrap_or_default();
+    // SAFETY: `wrapper` lives until `destroy`, which the fence calls last, and so does `host`.
+    unsafe { port_fence::fence(wrapper.clap_plugin.as_ptr(), wrapper, host, host_side) }
 }

@@ -6,17 +6,26 @@
 //! there are fewer, and dereferences null channels. Behind the fence it always sees one stereo
 //! input and [`OUTPUT_PORTS`] stereo outputs.
 //!
+//! What the fence sees go by it tells the plugin ([`HostSide`]), and it tells the host the latency:
+//! nice-plug would ask for a restart for that, and every plugin with latency be activated twice.
+//!
 //! nice-plug finds its data through `clap_plugin::plugin_data` alone, so the fence hands the host
 //! a copy of nice-plug's `clap_plugin` with three functions replaced and its own data behind it.
 
 use std::cell::UnsafeCell;
 use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use clap_sys::audio_buffer::clap_audio_buffer;
+use clap_sys::ext::latency::{CLAP_EXT_LATENCY, clap_host_latency};
+use clap_sys::host::clap_host;
 use clap_sys::plugin::clap_plugin;
 use clap_sys::process::{CLAP_PROCESS_ERROR, clap_process, clap_process_status};
+use nice_plug::wrapper::clap::Wrapper;
 
-use crate::plugin::OUTPUT_PORTS;
+use crate::host_side::HostSide;
+use crate::plugin::{BunriPlugin, OUTPUT_PORTS};
 
 /// Every port is stereo.
 const CHANNELS: usize = 2;
@@ -27,6 +36,10 @@ const CHANNELS: usize = 2;
 struct FencedPlugin {
     plugin: clap_plugin,
     inner: *const clap_plugin,
+    /// nice-plug's own, behind `inner`.
+    wrapper: *const Wrapper<BunriPlugin>,
+    host: *const clap_host,
+    host_side: Arc<HostSide>,
     /// Touched by `activate` and `process` only, which CLAP never runs at the same time.
     scratch: UnsafeCell<Scratch>,
 }
@@ -56,8 +69,16 @@ impl Scratch {
 /// `destroy`.
 ///
 /// # Safety
-/// `inner` must be nice-plug's plugin object, alive until its `destroy` is called.
-pub(super) unsafe fn fence(inner: *const clap_plugin) -> *const clap_plugin {
+/// `inner` must be the plugin object of `wrapper`, alive until its `destroy` is called, and `host`
+/// the host that it was made with, alive as long.
+pub(super) unsafe fn fence(
+    inner: *const clap_plugin,
+    wrapper: *const Wrapper<BunriPlugin>,
+    host: *const clap_host,
+    host_side: Arc<HostSide>,
+) -> *const clap_plugin {
+    let caller = HostPointer(host);
+    host_side.set_restart(move || caller.ask_for_restart());
     // SAFETY: alive, as the caller promises.
     let mut plugin = unsafe { *inner };
     plugin.activate = Some(activate);
@@ -66,6 +87,9 @@ pub(super) unsafe fn fence(inner: *const clap_plugin) -> *const clap_plugin {
     Box::into_raw(Box::new(FencedPlugin {
         plugin,
         inner,
+        wrapper,
+        host,
+        host_side,
         scratch: UnsafeCell::default(),
     }))
     .cast_const()
@@ -83,10 +107,60 @@ unsafe extern "C" fn activate(
     // SAFETY: by CLAP the plugin is inactive, so no `process` is running.
     unsafe { *fenced.scratch.get() = Scratch::new(max_frames as usize) };
     // SAFETY: nice-plug's object is alive until `destroy`.
-    match unsafe { (*fenced.inner).activate } {
+    let activated = match unsafe { (*fenced.inner).activate } {
         // SAFETY: the object's own function, with the host's arguments unchanged.
         Some(activate) => unsafe { activate(fenced.inner, rate_hz, min_frames, max_frames) },
         None => false,
+    };
+    if activated {
+        let latency_frames = fenced.host_side.latency_frames() as u32;
+        // SAFETY: as the caller of `fence` promised.
+        let told = unsafe { &(*fenced.wrapper).current_latency };
+        if told.swap(latency_frames, Ordering::SeqCst) != latency_frames {
+            // SAFETY: the host is alive, and this is the main thread, in `activate`, where by CLAP
+            // the latency may change.
+            unsafe { tell_latency_changed(fenced.host) };
+        }
+    }
+    activated
+}
+
+/// # Safety
+/// `host` must be alive, and CLAP allow a change of latency now.
+unsafe fn tell_latency_changed(host: *const clap_host) {
+    // SAFETY: alive, as the caller promises.
+    let Some(get_extension) = (unsafe { (*host).get_extension }) else {
+        return;
+    };
+    // SAFETY: the host's own function; the name is zero-terminated.
+    let extension = unsafe { get_extension(host, CLAP_EXT_LATENCY.as_ptr()) };
+    if extension.is_null() {
+        return;
+    }
+    // SAFETY: by CLAP what is returned under this name is this structure, for the host's life.
+    let latency = unsafe { &*extension.cast::<clap_host_latency>() };
+    if let Some(changed) = latency.changed {
+        // SAFETY: the host's own function, on the main thread.
+        unsafe { changed(host) };
+    }
+}
+
+/// A host that may be called from any thread, for what CLAP marks thread-safe.
+struct HostPointer(*const clap_host);
+
+// SAFETY: only `request_restart` is called through it, which CLAP marks thread-safe.
+unsafe impl Send for HostPointer {}
+// SAFETY: as above.
+unsafe impl Sync for HostPointer {}
+
+impl HostPointer {
+    fn ask_for_restart(&self) {
+        let Self(host) = *self;
+        // SAFETY: the host outlives the plugin, whose threads have ended when it is destroyed.
+        if let Some(request_restart) = unsafe { (*host).request_restart } {
+            // SAFETY: the host's own function.
+            unsafe { request_restart(host) };
+        }
     }
 }
 
@@ -113,6 +187,9 @@ unsafe extern "C" fn process(
     let (fenced, host) = unsafe { (&*plugin.cast::<FencedPlugin>(), &*process) };
     // SAFETY: by CLAP neither `activate` nor another `process` runs now.
     let scratch = unsafe { &mut *fenced.scratch.get() };
+    fenced
+        .host_side
+        .set_block_frames(host.frames_count as usize);
     if host.frames_count as usize > scratch.frames {
         return CLAP_PROCESS_ERROR; // more than the host itself announced in `activate`
     }

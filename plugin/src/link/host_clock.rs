@@ -34,6 +34,8 @@ pub struct HostClock {
     block_started: Option<Instant>,
     /// Frames of the block that began then.
     block_frames: usize,
+    /// Frames of the whole block of the host's, if that one is a part of it.
+    host_block_frames: usize,
     /// Time that the audio thread has waited in this block.
     waited: Duration,
     /// Seconds of audio given to the host before they were due.
@@ -41,6 +43,16 @@ pub struct HostClock {
     /// The same with the waiting not counted against the host: what it would lead by if the worker
     /// answered at once.
     own_lead_seconds: f64,
+    /// Seconds of audio since the reset, up to the block now playing, and the time that the host
+    /// itself took for them.
+    since_reset: SinceReset,
+}
+
+#[derive(Debug, Default)]
+struct SinceReset {
+    begun: bool,
+    audio_seconds: f64,
+    own_seconds: f64,
 }
 
 impl HostClock {
@@ -54,10 +66,23 @@ impl HostClock {
             freewheeling_seconds,
             block_started: None,
             block_frames: 0,
+            host_block_frames: 0,
             waited: Duration::ZERO,
             lead_seconds: 0.0,
             own_lead_seconds: 0.0,
+            since_reset: SinceReset::default(),
         }
+    }
+
+    /// Playing begins anew: the time until the next block tells nothing. What is known of the host
+    /// stays known. Real-time safe.
+    pub fn reset(&mut self) {
+        self.since_reset = SinceReset::default();
+    }
+
+    /// Notes how much the host sends at once. Real-time safe.
+    pub fn host_sends(&mut self, frames: usize) {
+        self.host_block_frames = frames;
     }
 
     /// Notes that a block begins. Real-time safe (reading the clock is no system call).
@@ -65,6 +90,10 @@ impl HostClock {
         if let Some(started) = self.block_started {
             let passed = now.saturating_duration_since(started);
             let own = passed.saturating_sub(self.waited);
+            if self.since_reset.begun {
+                self.since_reset.audio_seconds += self.host.seconds(self.block_frames);
+                self.since_reset.own_seconds += own.as_secs_f64();
+            }
             if own > PAUSE {
                 self.distrust();
             } else {
@@ -73,6 +102,7 @@ impl HostClock {
                 self.own_lead_seconds = advanced(self.own_lead_seconds, audio_seconds, own);
             }
         }
+        self.since_reset.begun = true;
         self.block_started = Some(now);
         self.block_frames = frames;
         self.waited = Duration::ZERO;
@@ -84,7 +114,8 @@ impl HostClock {
     /// lead, which is zero or a few blocks that a sound card already holds.
     #[must_use]
     pub fn free_wait(&self) -> Duration {
-        let blocks_seconds = self.host.seconds(FREEWHEELING_BLOCKS * self.block_frames);
+        let block_frames = self.block_frames.max(self.host_block_frames);
+        let blocks_seconds = self.host.seconds(FREEWHEELING_BLOCKS * block_frames);
         if self.host.offline
             || self.own_lead_seconds > self.freewheeling_seconds.max(blocks_seconds)
         {
@@ -93,6 +124,18 @@ impl HostClock {
             let lead = Duration::try_from_secs_f64(self.lead_seconds.max(0.0)).unwrap_or_default();
             lead.saturating_sub(self.waited)
         }
+    }
+
+    /// Whether the host was seen to play since the reset: to have taken at least half as long as
+    /// the audio itself. Until there is evidence, it is taken for one that renders.
+    #[must_use]
+    pub fn is_playing(&self) -> bool {
+        let SinceReset {
+            begun: _,
+            audio_seconds,
+            own_seconds,
+        } = self.since_reset;
+        !self.host.offline && audio_seconds > 0.0 && own_seconds > 0.5 * audio_seconds
     }
 
     /// Whether the host says that it renders offline.

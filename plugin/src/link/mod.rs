@@ -1,32 +1,36 @@
 //! The audio thread's half: takes the host's blocks, gives back the mix and the stems.
 //!
+//! ```text
+//! block ┬ stem_stream ─ rings, worker ─ stems ┬ mixer ─ buses
+//!       └ delay_line ───────────────── dry ───┘   └ meters, history
+//! ```
+//!
 //! - [`delay_line`]: the dry signal, as late as the stems.
-//! - [`ramp`]: gains that move without clicks.
+//! - [`mixer`]: faders and switches, without clicks; [`ramp`]: the values that they move by.
+//! - `fade_in`: how playing begins anew.
 //! - [`host_clock`]: when waiting for the worker harms nobody.
 //! - `stem_stream`: the rings to and from the worker.
 
 pub mod delay_line;
+mod fade_in;
 pub mod host_clock;
+pub mod mixer;
 pub mod ramp;
 mod stem_stream;
 
+use std::sync::Arc;
+
 use delay_line::DelayLine;
-use ramp::Ramp;
+use fade_in::FadeIn;
+pub use mixer::{Controls, Strip};
+use mixer::{Mixer, Sources, Watchers};
 pub(crate) use stem_stream::{Connection, StemStream};
 
-use crate::exchange::{CHANNELS, HostSetup, STEMS};
-
-/// Time that a change of gain or bypass takes.
-const RAMP_SECONDS: f64 = 0.02;
-
-/// What the user has set, as of this block.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Controls {
-    /// Amplitude factor per stem bus.
-    pub stem_gains: [f32; STEMS],
-    /// Play the input, delayed, instead of the stems.
-    pub bypass: bool,
-}
+use crate::exchange::{CHANNELS, HostSetup, STEMS, StemSamples};
+use crate::monitor::Monitor;
+use crate::monitor::history::ColumnWriter;
+use crate::monitor::meters::BlockLoudness;
+use crate::realtime;
 
 /// One stereo bus of a block.
 pub type Bus<'a> = [&'a mut [f32]; CHANNELS];
@@ -36,27 +40,40 @@ pub type Bus<'a> = [&'a mut [f32]; CHANNELS];
 pub struct AudioLink {
     stream: Option<StemStream>,
     latency_frames: usize,
+    rate_hz: u32,
     dry: DelayLine,
-    gains: [Ramp; STEMS],
-    /// 0: the mix of the stems on the main bus. 1: the dry signal there, and silent stems.
-    dry_amount: Ramp,
+    mixer: Mixer,
+    fade_in: FadeIn,
     /// Whether nothing has been played since the reset: the controls then need no ramps.
     fresh: bool,
-    stems: Vec<[[f32; CHANNELS]; STEMS]>,
+    stems: Vec<StemSamples>,
+    columns: ColumnWriter,
+    monitor: Arc<Monitor>,
 }
 
 impl AudioLink {
     /// Stems of `stream` where there is one; otherwise dry audio. `latency_frames` holds for both.
-    pub(crate) fn new(stream: Option<StemStream>, latency_frames: usize, host: &HostSetup) -> Self {
-        let ramp_frames = (RAMP_SECONDS * f64::from(host.rate_hz)) as u32;
+    pub(crate) fn new(
+        stream: Option<StemStream>,
+        latency_frames: usize,
+        host: &HostSetup,
+        monitor: Arc<Monitor>,
+    ) -> Self {
+        let columns = ColumnWriter::new(host.rate_hz);
+        monitor
+            .history
+            .set_frames_per_column(columns.column_frames());
         Self {
             stream,
             latency_frames,
+            rate_hz: host.rate_hz,
             dry: DelayLine::new(latency_frames),
-            gains: std::array::from_fn(|_| Ramp::new(1.0, ramp_frames)),
-            dry_amount: Ramp::new(0.0, ramp_frames),
+            mixer: Mixer::new(host.rate_hz),
+            fade_in: FadeIn::new(latency_frames, host.rate_hz),
             fresh: true,
-            stems: vec![Default::default(); host.max_block_frames.max(1)],
+            stems: vec![StemSamples::default(); host.max_block_frames.max(1)],
+            columns,
+            monitor,
         }
     }
 
@@ -68,30 +85,62 @@ impl AudioLink {
 
     /// Forgets what was played: silence for one latency, then what comes now. Real-time safe.
     pub fn reset(&mut self) {
+        realtime::promised(|| self.forget());
+    }
+
+    fn forget(&mut self) {
         let Self {
             stream,
             latency_frames: _,
+            rate_hz: _,
             dry,
-            gains: _,
-            dry_amount: _,
+            mixer: _, // the first block jumps to its controls
+            fade_in,
             fresh,
-            stems: _,
+            stems: _, // overwritten before they are read
+            columns,
+            monitor: _,
         } = self;
         if let Some(stream) = stream {
             stream.reset();
         }
         dry.reset();
+        fade_in.reset();
+        columns.reset();
         *fresh = true;
     }
 
     /// Overwrites the input in `main` with the mix, and `stem_buses` with the stems, all later by
     /// the latency. All buses must have one length; of any number of frames.
     ///
+    /// `host_block_frames`: length of the block that the host sent, where this is a part of it; 0
+    /// where it is all. What is no number counts as silence, on every bus.
+    ///
     /// Real-time safe: no locks, no allocation, and no system calls except for waiting where
     /// [`host_clock::HostClock::free_wait`] says that it harms nobody.
-    pub fn process(&mut self, main: Bus<'_>, stem_buses: [Bus<'_>; STEMS], controls: Controls) {
+    pub fn process(
+        &mut self,
+        main: Bus<'_>,
+        stem_buses: [Bus<'_>; STEMS],
+        controls: &Controls,
+        host_block_frames: usize,
+    ) {
+        realtime::promised(|| self.play(main, stem_buses, controls, host_block_frames));
+    }
+
+    fn play(
+        &mut self,
+        main: Bus<'_>,
+        stem_buses: [Bus<'_>; STEMS],
+        controls: &Controls,
+        host_block_frames: usize,
+    ) {
+        if let Some(stream) = &mut self.stream {
+            stream.host_sends(host_block_frames.max(main[0].len()));
+        }
         let [mut left, mut right] = main;
         let mut stem_buses = stem_buses;
+        let mut loudness = BlockLoudness::default();
         while !left.is_empty() && !right.is_empty() {
             let frames = left.len().min(right.len()).min(self.stems.len());
             let main_block = [
@@ -101,8 +150,9 @@ impl AudioLink {
             let stem_blocks = stem_buses
                 .each_mut()
                 .map(|bus| bus.each_mut().map(|channel| split_front(channel, frames)));
-            self.process_block(main_block, stem_blocks, controls);
+            self.process_block(main_block, stem_blocks, controls, &mut loudness);
         }
+        self.monitor.meters.played(&loudness, self.rate_hz);
     }
 
     /// Like `process`, for at most as many frames as the host announced.
@@ -110,83 +160,44 @@ impl AudioLink {
         &mut self,
         mut main: Bus<'_>,
         stem_buses: [Bus<'_>; STEMS],
-        controls: Controls,
+        controls: &Controls,
+        loudness: &mut BlockLoudness,
     ) {
+        for sample in main.iter_mut().flat_map(|channel| channel.iter_mut()) {
+            if !sample.is_finite() {
+                *sample = 0.0;
+            }
+        }
         let frames = main[0].len();
         let Some(stems) = self.stems.get_mut(..frames) else {
             return;
         };
+        let mut playing = false;
         let separating = match &mut self.stream {
             Some(stream) if !stream.failed() => {
                 stream.process([&*main[0], &*main[1]], stems);
+                playing = stream.host_plays();
                 !stream.failed()
             }
             _ => {
-                stems.fill(Default::default());
+                stems.fill(StemSamples::default());
                 false
             }
         };
         self.dry.process(&mut main);
-
-        let dry_amount = if controls.bypass || !separating {
-            1.0
-        } else {
-            0.0
-        };
-        if self.fresh {
-            self.fresh = false;
-            self.dry_amount.jump_to(dry_amount);
-            for (ramp, gain) in self.gains.iter_mut().zip(controls.stem_gains) {
-                ramp.jump_to(gain);
-            }
-        } else {
-            self.dry_amount.move_to(dry_amount);
-            for (ramp, gain) in self.gains.iter_mut().zip(controls.stem_gains) {
-                ramp.move_to(gain);
-            }
-        }
-        mix(
+        self.mixer.set(controls, separating, self.fresh);
+        self.fresh = false;
+        self.fade_in.set_playing(playing);
+        let sources = Sources {
             stems,
-            &mut self.gains,
-            &mut self.dry_amount,
-            main,
-            stem_buses,
-        );
-    }
-}
-
-/// Writes gained stems to their buses, and to `main`, which holds the dry signal, their sum.
-fn mix(
-    stems: &[[[f32; CHANNELS]; STEMS]],
-    gains: &mut [Ramp; STEMS],
-    dry_amount: &mut Ramp,
-    main: Bus<'_>,
-    stem_buses: [Bus<'_>; STEMS],
-) {
-    let [main_left, main_right] = main;
-    let mut buses = stem_buses.map(|bus| bus.map(|channel| channel.iter_mut()));
-    let main = main_left.iter_mut().zip(main_right);
-    for (frame, (main_left, main_right)) in stems.iter().zip(main) {
-        let dry_amount = dry_amount.next_value();
-        let mut sum = [0.0; CHANNELS];
-        for ((stem, gain), bus) in frame.iter().zip(gains.iter_mut()).zip(&mut buses) {
-            let gain = gain.next_value() * (1.0 - dry_amount);
-            for ((sample, sum), channel) in stem.iter().zip(&mut sum).zip(bus) {
-                let gained = gain * sample;
-                *sum += gained;
-                if let Some(place) = channel.next() {
-                    *place = gained;
-                }
-            }
-        }
-        for (place, sum) in [main_left, main_right].into_iter().zip(sum) {
-            // Not `sum + dry_amount * dry`: that would be NaN for a dry signal that is.
-            *place = if dry_amount == 0.0 {
-                sum
-            } else {
-                sum + dry_amount * *place
-            };
-        }
+            fade_in: &mut self.fade_in,
+        };
+        let watchers = Watchers {
+            loudness,
+            columns: &mut self.columns,
+            history: &self.monitor.history,
+        };
+        self.mixer.mix(sources, main, stem_buses, watchers);
     }
 }
 

@@ -54,6 +54,12 @@ impl Ramp {
         self.value
     }
 
+    /// Where it is, or is going. Real-time safe.
+    #[must_use]
+    pub fn target(&self) -> f32 {
+        self.target
+    }
+
     /// The value of all coming frames, if it does not change any more.
     #[must_use]
     pub fn settled(&self) -> Option<f32> {

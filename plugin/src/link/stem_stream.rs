@@ -8,7 +8,8 @@ use ringbuf::traits::{Consumer, Producer};
 use ringbuf::{HeapCons, HeapProd};
 
 use super::host_clock::{HostClock, MAX_WAIT};
-use crate::exchange::{CHANNELS, HostSetup, InputFrame, STEMS, Shared, StemFrame, Timing};
+use crate::exchange::{CHANNELS, HostSetup, InputFrame, Shared, StemFrame, StemSamples, Timing};
+use crate::realtime;
 
 /// Pause between two looks at the ring while waiting.
 const WAIT_STEP: Duration = Duration::from_micros(200);
@@ -18,6 +19,9 @@ const MIN_WAIT: Duration = Duration::from_millis(1);
 
 /// So many blocks' worth of stems of older epochs are dropped per block.
 const STALE_BLOCKS: usize = 8;
+
+/// The highest amplitude that a model is shown: 60 dB above full scale.
+const LOUDEST: f32 = 1000.0;
 
 /// What connects an audio thread to its worker.
 pub(crate) struct Connection {
@@ -74,7 +78,7 @@ impl StemStream {
     pub(crate) fn reset(&mut self) {
         let Self {
             connection,
-            clock: _,
+            clock,
             epoch,
             played_frames,
             received_frames,
@@ -84,6 +88,7 @@ impl StemStream {
             outgoing: _,
             incoming: _,
         } = self;
+        clock.reset();
         *epoch = epoch.wrapping_add(1);
         connection.shared.set_epoch(*epoch);
         *played_frames = 0;
@@ -94,10 +99,20 @@ impl StemStream {
 
     /// Begins a new past because the worker will not catch up with the present one.
     fn restart(&mut self) {
-        self.connection.shared.count_restart();
+        self.connection.shared.monitor.count_restart();
         self.reset();
         self.late = true;
         self.restarted = true;
+    }
+
+    /// The host sends blocks of so many frames, of which the next ones may be parts. Real-time safe.
+    pub(crate) fn host_sends(&mut self, block_frames: usize) {
+        self.clock.host_sends(block_frames);
+    }
+
+    /// Whether the host was seen to play in real time since the reset, rather than to render.
+    pub(crate) fn host_plays(&self) -> bool {
+        self.clock.is_playing()
     }
 
     /// Whether no more stems will come.
@@ -109,14 +124,13 @@ impl StemStream {
     /// `max_block_frames`.
     ///
     /// Real-time safe, except where [`HostClock::free_wait`] says that waiting harms nobody.
-    pub(crate) fn process(
-        &mut self,
-        input: [&[f32]; CHANNELS],
-        stems: &mut [[[f32; CHANNELS]; STEMS]],
-    ) {
+    pub(crate) fn process(&mut self, input: [&[f32]; CHANNELS], stems: &mut [StemSamples]) {
         self.clock.block_begins(Instant::now(), stems.len());
         if !self.send(input) {
-            self.connection.shared.count_late(stems.len(), !self.late);
+            self.connection
+                .shared
+                .monitor
+                .count_late(stems.len(), !self.late);
             self.restart();
             stems.fill(Default::default());
             return;
@@ -130,7 +144,10 @@ impl StemStream {
         let (silent, wanted) = stems.split_at_mut(silent_frames);
         silent.fill(Default::default());
         if self.restarted {
-            self.connection.shared.count_late(silent_frames, false);
+            self.connection
+                .shared
+                .monitor
+                .count_late(silent_frames, false);
         }
         if wanted.is_empty() {
             // Room for the worker, who would otherwise stand before a ring full of the past.
@@ -144,7 +161,10 @@ impl StemStream {
             0 => false,
             missing_frames => {
                 let first = !self.late || got_frames > 0;
-                self.connection.shared.count_late(missing_frames, first);
+                self.connection
+                    .shared
+                    .monitor
+                    .count_late(missing_frames, first);
                 true
             }
         };
@@ -161,14 +181,21 @@ impl StemStream {
     /// Puts the block into the ring; `false` if there is no room for all of it.
     fn send(&mut self, input: [&[f32]; CHANNELS]) -> bool {
         let epoch = self.epoch;
-        // A single NaN would live on in the state of a recurrent model until the next reset.
-        let finite = |sample: f32| if sample.is_finite() { sample } else { 0.0 };
+        // A single NaN would live on in the state of a recurrent model until the next reset, and so
+        // would what becomes infinite when it is squared.
+        let bounded = |sample: f32| {
+            if sample.is_nan() {
+                0.0
+            } else {
+                sample.clamp(-LOUDEST, LOUDEST)
+            }
+        };
         let [left, right] = input;
         let mut frames = 0;
         for ((frame, &left), &right) in self.outgoing.iter_mut().zip(left).zip(right) {
             *frame = InputFrame {
                 epoch,
-                samples: [finite(left), finite(right)],
+                samples: [bounded(left), bounded(right)],
             };
             frames += 1;
         }
@@ -178,11 +205,7 @@ impl StemStream {
 
     /// Fills `wanted` from its beginning with the frames from `first_wanted` on; returns how many
     /// there were, after waiting for them as long as that is free.
-    fn receive_or_wait(
-        &mut self,
-        first_wanted: u64,
-        wanted: &mut [[[f32; CHANNELS]; STEMS]],
-    ) -> usize {
+    fn receive_or_wait(&mut self, first_wanted: u64, wanted: &mut [StemSamples]) -> usize {
         let mut got_frames = self.receive(first_wanted, wanted);
         let free_wait = self.clock.free_wait();
         if got_frames == wanted.len() || free_wait < MIN_WAIT {
@@ -196,14 +219,17 @@ impl StemStream {
                     // place of waiting as long for the next block. In any other host it is late.
                     if self.clock.is_offline() {
                         self.connection.shared.fail();
+                        self.connection.shared.monitor.set_unanswered();
                     }
                     self.clock.distrust();
                 }
                 break;
             }
             // System calls on the audio thread, in the one case where they harm nobody.
-            self.connection.worker.unpark();
-            thread::sleep(WAIT_STEP);
+            realtime::exempt(|| {
+                self.connection.worker.unpark();
+                thread::sleep(WAIT_STEP);
+            });
             let (_, rest) = wanted.split_at_mut(got_frames);
             got_frames += self.receive(first_wanted + got_frames as u64, rest);
         }
@@ -224,7 +250,7 @@ impl StemStream {
 
     /// Fills `wanted` with what is there of the frames from `first_wanted` on. Drops frames of
     /// other epochs and frames that come too late.
-    fn receive(&mut self, first_wanted: u64, wanted: &mut [[[f32; CHANNELS]; STEMS]]) -> usize {
+    fn receive(&mut self, first_wanted: u64, wanted: &mut [StemSamples]) -> usize {
         let mut got_frames = 0;
         loop {
             let too_late = first_wanted.saturating_sub(self.received_frames);

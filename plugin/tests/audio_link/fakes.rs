@@ -1,10 +1,14 @@
 //! Models whose stems are known, and a host that plays into a link.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bunri_plugin::exchange::{HostSetup, STEM_NAMES, STEMS};
 use bunri_plugin::link::{AudioLink, Controls};
-use bunri_plugin::separation::Separation;
+use bunri_plugin::monitor::{Monitor, Phase};
+use bunri_plugin::opener::Informed;
+use bunri_plugin::separation::{Fitting, Separation};
+use bunri_stream::engine::ModelFacts;
 use bunri_stream::{ModelSpec, Planar, SeparateError, StemModel};
 use crossbeam_channel::Receiver;
 use nice_assert_no_alloc::assert_no_alloc;
@@ -13,10 +17,7 @@ use nice_assert_no_alloc::assert_no_alloc;
 pub(crate) const PARTS: [f32; STEMS] = [0.125, 0.25, 0.5, 0.125];
 
 /// Controls that change nothing.
-pub(crate) const NEUTRAL: Controls = Controls {
-    stem_gains: [1.0; STEMS],
-    bypass: false,
-};
+pub(crate) const NEUTRAL: Controls = Controls::NEUTRAL;
 
 /// Makes fixed parts of what it hears; can be stopped, slowed down and broken.
 pub(crate) struct FakeModel {
@@ -28,6 +29,16 @@ pub(crate) struct FakeModel {
     pub(crate) compute: Duration,
     /// From this chunk on it fails.
     pub(crate) fails_from: usize,
+    /// What it says then.
+    pub(crate) failure: &'static str,
+    /// Factor for all stems.
+    pub(crate) loudness: f32,
+    /// Its `n`th chunk, and none after a reset, comes out as NaN for as long as it lives.
+    pub(crate) sick_from: usize,
+    /// Whether it is.
+    pub(crate) sick: bool,
+    /// From this chunk on it says that it lost a device.
+    pub(crate) falls_back_at: usize,
 }
 
 impl FakeModel {
@@ -52,6 +63,11 @@ impl FakeModel {
             gate: None,
             compute: Duration::ZERO,
             fails_from: usize::MAX,
+            failure: "the lights went out",
+            loudness: 1.0,
+            sick_from: usize::MAX,
+            sick: false,
+            falls_back_at: usize::MAX,
         }
     }
 }
@@ -70,19 +86,35 @@ impl StemModel for FakeModel {
         self.chunks_seen += 1;
         std::thread::sleep(self.compute);
         if self.chunks_seen > self.fails_from {
-            return Err(SeparateError::Model("the lights went out".into()));
+            return Err(SeparateError::Model(self.failure.into()));
         }
+        if self.chunks_seen == self.sick_from {
+            self.sick = true;
+        }
+        let loudness = if self.sick { f32::NAN } else { self.loudness };
         for (stem, part) in stems.iter_mut().zip(PARTS.iter().rev()) {
             for (to, from) in stem.channels_mut().zip(chunk.channels()) {
                 to.iter_mut()
                     .zip(from)
-                    .for_each(|(to, from)| *to = part * from);
+                    .for_each(|(to, from)| *to = loudness * part * from);
             }
         }
         Ok(())
     }
 
-    fn reset(&mut self) {}
+    fn reset(&mut self) {
+        self.sick = false;
+    }
+}
+
+impl Informed for FakeModel {
+    fn facts(&self) -> Option<ModelFacts> {
+        Some(ModelFacts {
+            device: "fake:0".into(),
+            notice: (self.chunks_seen >= self.falls_back_at).then(|| "fake:1 was lost".into()),
+            weights_bytes: 7,
+        })
+    }
 }
 
 /// What came out of the five buses, left channels; the right ones are their negatives.
@@ -93,17 +125,24 @@ pub(crate) struct Played {
 }
 
 /// Starts a separation by `model`.
-pub(crate) fn start(host: HostSetup, model: FakeModel) -> (Separation, AudioLink) {
-    Separation::start(host, move || Ok(model))
+pub(crate) fn start(host: HostSetup, model: FakeModel) -> (Separation<FakeModel>, AudioLink) {
+    let model = Fitting::new(model).expect("a fake that fits");
+    Separation::start(
+        host,
+        Some(model),
+        Phase::Loading,
+        Arc::new(Monitor::default()),
+    )
 }
 
-/// Plays one block, its negative on the right, with no allocation allowed.
+/// Plays one block, its negative on the right, with no allocation allowed. Returns whether the right
+/// channels were the negatives of the left ones.
 pub(crate) fn play_block(
     link: &mut AudioLink,
     input: &[f32],
     controls: Controls,
     played: &mut Played,
-) {
+) -> bool {
     let mut left = input.to_vec();
     let mut right: Vec<f32> = input.iter().map(|sample| -sample).collect();
     // Stale data, as hosts leave in their buffers.
@@ -111,24 +150,55 @@ pub(crate) fn play_block(
     let buses = stems
         .each_mut()
         .map(|bus| bus.each_mut().map(Vec::as_mut_slice));
-    assert_no_alloc(|| link.process([&mut left, &mut right], buses, controls));
-    for [left, right] in stems
+    assert_no_alloc(|| link.process([&mut left, &mut right], buses, &controls, 0));
+    let mirrored = stems
         .iter()
         .map(|[left, right]| [left, right])
         .chain([[&left, &right]])
-    {
-        assert!(left.iter().zip(right).all(|(left, right)| *left == -right));
-    }
+        .all(|[left, right]| left.iter().zip(right).all(|(left, right)| *left == -right));
     played.main.extend(&left);
     for (played, [left, _]) in played.stems.iter_mut().zip(&stems) {
         played.extend(left);
     }
+    mirrored
+}
+
+/// What came out of the five buses, both channels of each.
+pub(crate) struct Buses {
+    pub(crate) main: [Vec<f32>; 2],
+    pub(crate) stems: [[Vec<f32>; 2]; STEMS],
+}
+
+/// Plays two different channels in blocks as fast as it goes, with no allocation allowed.
+pub(crate) fn play_stereo(
+    link: &mut AudioLink,
+    input: [&[f32]; 2],
+    block_frames: usize,
+    controls: &Controls,
+) -> Buses {
+    let mut main = input.map(<[f32]>::to_vec);
+    let mut stems = [(); STEMS].map(|()| [(); 2].map(|()| vec![0.7_f32; input[0].len()]));
+    let [left, right] = &mut main;
+    let mut left = left.chunks_mut(block_frames);
+    let mut right = right.chunks_mut(block_frames);
+    let mut parts = stems.each_mut().map(|bus| {
+        bus.each_mut()
+            .map(|channel| channel.chunks_mut(block_frames))
+    });
+    while let (Some(left), Some(right)) = (left.next(), right.next()) {
+        let buses = parts.each_mut().map(|bus| {
+            bus.each_mut()
+                .map(|channel| channel.next().expect("as long"))
+        });
+        assert_no_alloc(|| link.process([left, right], buses, controls, 0));
+    }
+    Buses { main, stems }
 }
 
 /// Plays `input` in blocks as fast as it goes.
 pub(crate) fn play(link: &mut AudioLink, input: &[f32], block_frames: usize, played: &mut Played) {
     for block in input.chunks(block_frames) {
-        play_block(link, block, NEUTRAL, played);
+        assert!(play_block(link, block, NEUTRAL, played));
     }
 }
 
@@ -150,8 +220,13 @@ impl Live {
         for block in input.chunks(block_frames) {
             let due = Duration::from_secs_f64(self.frames as f64 / f64::from(self.rate_hz));
             std::thread::sleep(due.saturating_sub(self.started.elapsed()));
+            // A sound card that was not fed in time goes on from there; it never catches up.
+            let late = self.started.elapsed().saturating_sub(due);
+            if late > Duration::from_millis(20) {
+                self.started += late;
+            }
             self.frames += block.len();
-            play_block(link, block, NEUTRAL, played);
+            assert!(play_block(link, block, NEUTRAL, played));
         }
     }
 }

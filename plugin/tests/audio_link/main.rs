@@ -3,12 +3,17 @@
 //! Every block is played with allocations forbidden.
 
 mod fakes;
+mod mixing;
+mod models;
+mod robustness;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bunri_plugin::exchange::{Counts, HostSetup, STEMS};
-use bunri_plugin::link::Controls;
-use bunri_plugin::separation::{Condition, LATENCY_WITHOUT_MODEL_FRAMES, Separation};
+use bunri_plugin::link::{Controls, Strip};
+use bunri_plugin::monitor::{Monitor, Phase};
+use bunri_plugin::separation::{Fitting, LATENCY_WITHOUT_MODEL_FRAMES, Separation};
 use crossbeam_channel::bounded;
 use fakes::{
     FakeModel, Live, NEUTRAL, PARTS, Played, assert_same, delayed, noise, play, play_block, start,
@@ -94,10 +99,14 @@ fn after_a_late_hop_the_stems_are_back_in_place() {
         assert!(counts.restarts >= restarts, "{counts:?}");
         live.play(&mut link, after, 480, &mut played);
 
-        let expected = delayed(&input, separation.latency_frames());
+        let latency = separation.latency_frames();
+        let expected = delayed(&input, latency);
+        let fades_in = latency..latency + 480;
         let mut late_frames = 0;
         for (frame, (&got, &expected)) in played.main.iter().zip(&expected).enumerate() {
-            if got == 0.0 && expected != 0.0 {
+            if fades_in.contains(&frame) {
+                assert!(got.abs() <= expected.abs(), "frame {frame} is {got}");
+            } else if got == 0.0 && expected != 0.0 {
                 late_frames += 1;
             } else {
                 assert!(
@@ -169,26 +178,19 @@ fn a_host_that_freewheels_loses_nothing() {
 /// Guards against silence, or another latency than the reported one, where there is no model.
 #[test]
 fn without_a_model_the_input_passes_at_the_reported_latency() {
-    let missing = || Err::<FakeModel, _>("no engine: install it".to_owned());
-    let (mut separation, mut link) = Separation::start(OFFLINE, missing);
+    let dry = Phase::Dry {
+        reason: "no engine: install it".to_owned(),
+    };
+    let monitor = Arc::new(Monitor::default());
+    let (separation, mut link) =
+        Separation::<FakeModel>::start(OFFLINE, None, dry.clone(), monitor);
     assert_eq!(separation.latency_frames(), LATENCY_WITHOUT_MODEL_FRAMES);
-    let reason = "no engine: install it".to_owned();
-    assert_eq!(separation.condition(), &Condition::Dry { reason });
+    assert_eq!(separation.phase(), dry);
     let input = noise(10_000);
     let mut played = Played::default();
     play(&mut link, &input, 63, &mut played);
     assert_eq!(played.main, delayed(&input, LATENCY_WITHOUT_MODEL_FRAMES));
     assert!(played.stems.iter().flatten().all(|&sample| sample == 0.0));
-}
-
-/// Guards against a panic in the model that takes the host with it.
-#[test]
-fn a_model_that_panics_while_opening_is_a_missing_model() {
-    let open = || -> Result<FakeModel, String> { panic!("out of cheese") };
-    let (mut separation, _link) = Separation::start(OFFLINE, open);
-    assert!(
-        matches!(separation.condition(), Condition::Dry { reason } if reason.contains("cheese"))
-    );
 }
 
 /// Guards against a host that hangs, or falls silent, when the model breaks while it plays.
@@ -198,13 +200,11 @@ fn when_the_model_breaks_the_input_goes_on_at_the_same_latency() {
         fails_from: 10,
         ..FakeModel::new(1024)
     };
-    let (mut separation, mut link) = start(OFFLINE, model);
+    let (separation, mut link) = start(OFFLINE, model);
     let input = noise(60_000);
     let mut played = Played::default();
     play(&mut link, &input, 480, &mut played);
-    assert!(
-        matches!(separation.condition(), Condition::Dry { reason } if reason.contains("lights"))
-    );
+    assert!(matches!(separation.phase(), Phase::Dry { reason } if reason.contains("lights")));
     let expected = delayed(&input, separation.latency_frames());
     let end = 40_000..60_000;
     assert_eq!(played.main[end.clone()], expected[end.clone()]);
@@ -223,9 +223,13 @@ fn gains_and_bypass_move_without_clicks_and_without_shifting() {
     let input = vec![0.5; 24_000];
     let mut played = Played::default();
     play(&mut link, &input[..12_000], 480, &mut played);
+    let gains = [0.0, 1.0, 1.0, 2.0];
     let muted = Controls {
-        stem_gains: [0.0, 1.0, 1.0, 2.0],
-        bypass: false,
+        strips: gains.map(|gain| Strip {
+            gain,
+            ..Strip::NEUTRAL
+        }),
+        ..NEUTRAL
     };
     for block in input[12_000..18_000].chunks(480) {
         play_block(&mut link, block, muted, &mut played);
@@ -251,7 +255,7 @@ fn gains_and_bypass_move_without_clicks_and_without_shifting() {
         }
     }
     let settled = 17_000;
-    for (index, (stem, gain)) in played.stems.iter().zip(muted.stem_gains).enumerate() {
+    for (index, (stem, gain)) in played.stems.iter().zip(gains).enumerate() {
         assert_eq!(stem[settled], 0.5 * PARTS[index] * gain);
     }
     assert_eq!(played.main[23_999], 0.5);
@@ -261,36 +265,10 @@ fn gains_and_bypass_move_without_clicks_and_without_shifting() {
     );
 }
 
-/// Guards against one NaN of the host living on in the model for ever.
-#[test]
-fn a_nan_from_the_host_ends_with_its_hop() {
-    let (separation, mut link) = start(OFFLINE, FakeModel::new(256));
-    let mut input = noise(20_000);
-    input[3000] = f32::NAN;
-    let mut played = Played::default();
-    for block in input.chunks(500) {
-        let mut left = block.to_vec();
-        let mut right = block.to_vec();
-        let mut stems = [(); STEMS].map(|()| [(); 2].map(|()| vec![0.0; block.len()]));
-        let buses = stems
-            .each_mut()
-            .map(|bus| bus.each_mut().map(Vec::as_mut_slice));
-        link.process([&mut left, &mut right], buses, NEUTRAL);
-        played.main.extend(&left);
-    }
-    assert!(played.main.iter().all(|sample| sample.is_finite()));
-    let expected = delayed(&input, separation.latency_frames());
-    assert_same(
-        &played.main[15_000..],
-        &expected[15_000..],
-        1e-6,
-        "afterwards",
-    );
-}
-
 /// Guards against a model of another shape making noise on the wrong buses.
 #[test]
 fn a_model_with_other_stems_is_refused_in_words() {
+    #[derive(Debug)]
     struct Karaoke(bunri_stream::ModelSpec);
     impl bunri_stream::StemModel for Karaoke {
         fn spec(&self) -> &bunri_stream::ModelSpec {
@@ -309,8 +287,6 @@ fn a_model_with_other_stems_is_refused_in_words() {
         stems: vec!["voice".into(), "band".into()],
         ..bunri_stream::StemModel::spec(&FakeModel::new(64)).clone()
     };
-    let (mut separation, _link) = Separation::start(OFFLINE, || Ok(Karaoke(spec)));
-    assert!(
-        matches!(separation.condition(), Condition::Dry { reason } if reason.contains("voice, band"))
-    );
+    let reason = Fitting::new(Karaoke(spec)).expect_err("two stems on four buses");
+    assert!(reason.contains("voice, band"), "{reason}");
 }

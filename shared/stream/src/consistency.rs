@@ -11,10 +11,29 @@ use crate::Planar;
 ///
 /// Panics if a stem has another number of channels than the mixture, or fewer frames.
 pub fn share_residual(mixture: Planar, stems: &mut [Planar]) {
+    let share = residual_share(mixture, stems);
+    for stem in stems {
+        for (index, share) in share.channels().enumerate() {
+            let channel = stem.channel_mut(index);
+            let start = channel.len() - share.len();
+            channel[start..]
+                .iter_mut()
+                .zip(share)
+                .for_each(|(sample, rest)| *sample += rest);
+        }
+    }
+}
+
+/// What [`share_residual`] adds to every stem: for whoever adds it later, or only in part.
+///
+/// Panics as that does.
+#[must_use]
+pub fn residual_share(mixture: Planar, stems: &[Planar]) -> Planar {
     let share = 1.0 / stems.len() as f32;
-    let frames = mixture.frames();
-    for (index, mut residual) in mixture.into_channels().into_iter().enumerate() {
-        for stem in &*stems {
+    let mut residual = mixture;
+    let frames = residual.frames();
+    for (index, residual) in residual.channels_mut().enumerate() {
+        for stem in stems {
             let newest = &stem.channel(index)[stem.frames() - frames..];
             residual
                 .iter_mut()
@@ -22,15 +41,8 @@ pub fn share_residual(mixture: Planar, stems: &mut [Planar]) {
                 .for_each(|(rest, sample)| *rest -= sample);
         }
         residual.iter_mut().for_each(|rest| *rest *= share);
-        for stem in &mut *stems {
-            let start = stem.frames() - frames;
-            let newest = &mut stem.channel_mut(index)[start..];
-            newest
-                .iter_mut()
-                .zip(&residual)
-                .for_each(|(sample, rest)| *sample += rest);
-        }
     }
+    residual
 }
 
 #[cfg(test)]

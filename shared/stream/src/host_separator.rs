@@ -1,6 +1,6 @@
 //! One endless stream through a model, at whatever rate the host or the file has.
 
-use crate::consistency::share_residual;
+use crate::consistency::{residual_share, share_residual};
 use crate::frame_queue::FrameQueue;
 use crate::streaming::check_shapes;
 use crate::{
@@ -131,6 +131,42 @@ impl<M: StemModel> HostSeparator<M> {
     /// silence. With consistency, even then the stems add up: each has an equal share of the
     /// input, so that whoever plays all of them hears no gap.
     pub fn push(&mut self, input: &Planar, stems: &mut Vec<Planar>) -> Result<(), SeparateError> {
+        let (new_frames, result) = self.advance(input, stems)?;
+        if let Some(dry) = &mut self.dry {
+            share_residual(dry.take_front(new_frames), stems);
+        }
+        result
+    }
+
+    /// As [`push`](Self::push), but leaves the stems as the model made them. Overwrites `residual`
+    /// with what consistency adds to every stem over the frames that were appended: added to all of
+    /// them it gives the very bits of `push`. Without consistency it is silence.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_apart(
+        &mut self,
+        input: &Planar,
+        stems: &mut Vec<Planar>,
+        residual: &mut Planar,
+    ) -> Result<(), SeparateError> {
+        let (new_frames, result) = self.advance(input, stems)?;
+        *residual = match &mut self.dry {
+            Some(dry) => residual_share(dry.take_front(new_frames), stems),
+            None => Planar::zeros(self.separator.spec().channels, new_frames),
+        };
+        result
+    }
+
+    /// Takes `input`, appends to the stems, and returns by how many frames, with the model's word.
+    ///
+    /// # Errors
+    /// Wrong shapes, before anything has happened.
+    fn advance(
+        &mut self,
+        input: &Planar,
+        stems: &mut Vec<Planar>,
+    ) -> Result<(usize, Result<(), SeparateError>), SeparateError> {
         check_shapes(self.separator.spec(), input, stems)?;
         let old_frames = stems.first().map_or(0, Planar::frames);
         let result = match &mut self.rates {
@@ -142,9 +178,8 @@ impl<M: StemModel> HostSeparator<M> {
         self.emitted += new_frames as u64;
         if let Some(dry) = &mut self.dry {
             dry.push(input);
-            share_residual(dry.take_front(new_frames), stems);
         }
-        result
+        Ok((new_frames, result))
     }
 
     /// Ends the stream as if silence followed, and appends what was still inside: in all,
@@ -210,6 +245,12 @@ impl<M: StemModel> HostSeparator<M> {
     #[must_use]
     pub fn model(&self) -> &M {
         self.separator.model()
+    }
+
+    /// Ends the stream and gives the model back, to be reset before it is used again.
+    #[must_use]
+    pub fn into_model(self) -> M {
+        self.separator.into_model()
     }
 
     /// How many frames the output can be shorter than the input: a hop and what the first

@@ -158,6 +158,12 @@ impl<M: StemModel> StreamingSeparator<M> {
         &self.model
     }
 
+    /// Ends the stream and gives the model back, to be reset before it is used again.
+    #[must_use]
+    pub fn into_model(self) -> M {
+        self.model
+    }
+
     /// How far the output's content lies behind the input's: the model's lookahead.
     #[must_use]
     pub fn delay_frames(&self) -> usize {

@@ -120,6 +120,29 @@ proptest! {
         }
     }
 
+    /// Guards against stems that are corrected late, in the plugin, and differ from the bounced ones
+    /// in their last bits.
+    #[test]
+    fn what_is_pushed_apart_adds_up_to_what_is_pushed(
+        spec in specs(), rate in host_rates(), sizes in block_sizes(), failing in 0..3usize
+    ) {
+        let new = || {
+            let model = Fake::new(spec.clone()).failing_at(&[failing]);
+            HostSeparator::new(model, rate, CONSISTENT).unwrap()
+        };
+        let (mut whole, mut apart) = (new(), new());
+        let (mut stems, mut raw, mut residual) = (Vec::new(), Vec::new(), Planar::zeros(CHANNELS, 0));
+        for block in blocks(&noise(3000), &sizes) {
+            stems.iter_mut().for_each(|stem: &mut Planar| stem.resize_frames(0));
+            raw.iter_mut().for_each(|stem: &mut Planar| stem.resize_frames(0));
+            let result = whole.push(&block, &mut stems);
+            let apart_result = apart.push_apart(&block, &mut raw, &mut residual);
+            prop_assert_eq!(result.is_ok(), apart_result.is_ok());
+            raw.iter_mut().for_each(|stem| stem.add(&residual));
+            prop_assert_eq!(&stems, &raw);
+        }
+    }
+
     /// Guards against bounced stems that are late, early, short or long.
     #[test]
     fn offline_stems_lie_exactly_over_their_input(

@@ -1,0 +1,168 @@
+//! What hosts and models do wrong.
+
+use std::time::{Duration, Instant};
+
+use bunri_plugin::exchange::HostSetup;
+use bunri_plugin::monitor::Phase;
+use crossbeam_channel::bounded;
+
+use crate::OFFLINE;
+use crate::fakes::{
+    FakeModel, Live, NEUTRAL, Played, assert_same, delayed, noise, play, play_stereo, start,
+};
+
+/// Guards against a NaN, an infinity or a number so large that its square is one, which would live
+/// on in a recurrent model and reach the speakers on every path.
+#[test]
+fn strange_numbers_end_with_their_frame() {
+    let strange = [
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::MAX,
+        -3.0e38,
+        f32::MIN_POSITIVE / 4.0,
+    ];
+    let clean = noise(30_000);
+    let mut input = clean.clone();
+    for (index, value) in strange.into_iter().enumerate() {
+        input[3000 + 500 * index] = value;
+    }
+    let mut dry = NEUTRAL;
+    dry.dry_wet = 0.5;
+    let mut bypassed = NEUTRAL;
+    bypassed.bypass = true;
+    for controls in [NEUTRAL, dry, bypassed] {
+        let (separation, mut link) = start(OFFLINE, FakeModel::new(256));
+        let buses = play_stereo(&mut link, [&input, &input], 500, &controls);
+        for bus in buses.stems.iter().chain([&buses.main]) {
+            assert!(bus.iter().flatten().all(|sample| sample.is_finite()));
+        }
+        // One chunk after the last of them all is as if nothing had been.
+        let recovered = 5501 + separation.latency_frames() + 256;
+        let expected = delayed(&clean, separation.latency_frames());
+        let what = format!("{controls:?}");
+        assert_same(
+            &buses.main[0][recovered..],
+            &expected[recovered..],
+            1e-6,
+            &what,
+        );
+    }
+}
+
+/// Guards against a model that, once it has made a NaN, makes nothing else for ever.
+#[test]
+fn a_model_that_makes_nan_is_reset_and_goes_on() {
+    let model = FakeModel {
+        sick_from: 9,
+        ..FakeModel::new(512)
+    };
+    let (separation, mut link) = start(OFFLINE, model);
+    let input = noise(20_000);
+    let buses = play_stereo(&mut link, [&input, &input], 480, &NEUTRAL);
+    for bus in buses.stems.iter().chain([&buses.main]) {
+        assert!(bus.iter().flatten().all(|sample| sample.is_finite()));
+    }
+    // With consistency the chunk that failed is an equal share of the input on every bus.
+    let expected = delayed(&input, separation.latency_frames());
+    assert_same(&buses.main[0], &expected, 1e-6, "the mix");
+    let last = 19_999;
+    assert_eq!(buses.stems[1][0][last], 0.25 * expected[last]);
+    assert_eq!(separation.phase(), Phase::Separating);
+}
+
+/// Guards against a lost GPU, or any other error of the model's, that takes the sound or the host
+/// with it: the reason is told, and the input goes on at the same latency.
+#[test]
+fn a_lost_device_is_dry_audio_with_its_reason() {
+    let model = FakeModel {
+        fails_from: 5,
+        failure: "CUDA error: device-side assert triggered on cuda:0",
+        ..FakeModel::new(512)
+    };
+    let (separation, mut link) = start(OFFLINE, model);
+    let input = noise(40_000);
+    let mut played = Played::default();
+    play(&mut link, &input, 480, &mut played);
+    assert!(
+        matches!(separation.phase(), Phase::Dry { reason } if reason.contains("device-side assert"))
+    );
+    let expected = delayed(&input, separation.latency_frames());
+    assert_same(&played.main[30_000..], &expected[30_000..], 0.0, "dry");
+    assert!(
+        played
+            .stems
+            .iter()
+            .all(|stem| stem[30_000..] == [0.0; 10_000])
+    );
+}
+
+/// Guards against a worker that hangs for seconds (a laptop that sleeps, a driver that recovers):
+/// its dropouts are counted to the frame, and what comes afterwards is in its place to the sample.
+#[test]
+fn a_stall_of_two_seconds_is_counted_and_leaves_nothing_out_of_place() {
+    let host = HostSetup {
+        max_block_frames: 4800,
+        offline: false,
+        ..OFFLINE
+    };
+    let (release, gate) = bounded(0);
+    let model = FakeModel {
+        gate: Some((20, gate)),
+        ..FakeModel::new(1024)
+    };
+    let (separation, mut link) = start(host, model);
+    let input = noise(4 * 48_000);
+    let (stalled, after) = input.split_at(120_000); // from about 0.5 s to 2.5 s
+    let mut played = Played::default();
+    let mut live = Live {
+        rate_hz: host.rate_hz,
+        started: Instant::now(),
+        frames: 0,
+    };
+    live.play(&mut link, stalled, 480, &mut played);
+    drop(release); // before any assertion: a worker at its gate cannot be ended
+    live.play(&mut link, after, 480, &mut played);
+
+    let counts = separation.counts();
+    assert!(counts.dropouts >= 1 && counts.restarts >= 1, "{counts:?}");
+    let latency = separation.latency_frames();
+    let expected = delayed(&input, latency);
+    let mut late = 0;
+    for (frame, (&got, &expected)) in played.main.iter().zip(&expected).enumerate() {
+        if frame >= latency + 480 && got == 0.0 && expected != 0.0 {
+            late += 1;
+        } else if frame >= latency + 480 {
+            let off = (got - expected).abs();
+            assert!(off < 1e-6, "frame {frame} is {got}, not {expected}");
+        }
+    }
+    assert_eq!(counts.late_frames, late);
+    assert!(
+        played.main[180_000..].iter().any(|&sample| sample != 0.0),
+        "the stems never came back: {counts:?}"
+    );
+}
+
+/// Guards against a render that loses what the worker was late with.
+#[test]
+fn the_stall_of_a_render_does_not_lose_a_frame() {
+    let (release, gate) = bounded(0);
+    let model = FakeModel {
+        gate: Some((6, gate)),
+        ..FakeModel::new(512)
+    };
+    let (separation, mut link) = start(OFFLINE, model);
+    let waker = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(1500));
+        drop(release);
+    });
+    let input = noise(20_000);
+    let mut played = Played::default();
+    play(&mut link, &input, 480, &mut played);
+    waker.join().unwrap();
+    let expected = delayed(&input, separation.latency_frames());
+    assert_same(&played.main, &expected, 1e-6, "the render");
+    assert_eq!(separation.counts().late_frames, 0);
+}
