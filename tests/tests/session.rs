@@ -64,17 +64,13 @@ fn state_survives_a_round_trip_through_a_new_instance() {
     in_both_hosts(name, "state round trip", |format, bundles| {
         let mut host = format.load(&bundles.path(format));
         host.activate(SETUP);
-        let names: Vec<String> = host.parameters().into_iter().map(|p| p.name).collect();
-        for (index, name) in names.iter().enumerate() {
-            let on_or_off = name == "Bypass";
-            host.set_parameter(
-                name,
-                if on_or_off {
-                    1.0
-                } else {
-                    0.2 + 0.1 * index as f64
-                },
-            );
+        // Every switch the other way, everything else somewhere of its own.
+        for (index, parameter) in host.parameters().into_iter().enumerate() {
+            let moved = match parameter.text.as_str() {
+                "On" | "Off" => 1.0 - parameter.fraction,
+                _ => (0.15 + 0.07 * index as f64) % 1.0,
+            };
+            host.set_parameter(&parameter.name, moved);
         }
         let _ = host.process(&Planar::zeros(2, 512), &[512]);
         let before = shown(host.as_mut());

@@ -4,8 +4,10 @@
 //! the tests' echo model. A model file is a few words, each with a number:
 //!
 //! ```text
-//! hop 2048  stall_ms 2000  fail_chunks 3
+//! hop 2048  stall_ms 2000  fail_chunks 3  level_percent 90
 //! ```
+//!
+//! With a level below 100 the stems add up to less than the input.
 //!
 //! What goes wrong goes wrong on a cue in the audio itself, so that a test knows the very frame: a
 //! chunk with a sample above [`STALL_CUE`] takes `stall_ms` longer, and with one above [`FAIL_CUE`]
@@ -40,6 +42,7 @@ struct Model {
     hop_frames: u64,
     stall: Duration,
     fail_chunks: u64,
+    level: f32,
     failing_chunks: u64,
 }
 
@@ -50,6 +53,7 @@ impl Model {
             hop_frames: 2048,
             stall: Duration::ZERO,
             fail_chunks: 0,
+            level: 1.0,
             failing_chunks: 0,
         };
         let mut words = text.split_whitespace();
@@ -59,6 +63,7 @@ impl Model {
             match word {
                 "hop" => model.hop_frames = number,
                 "stall_ms" => model.stall = Duration::from_millis(number),
+                "level_percent" => model.level = number as f32 / 100.0,
                 "fail_chunks" => model.fail_chunks = number,
                 _ => return Err(format!("no word of this engine: {word:?}")),
             }
@@ -171,7 +176,7 @@ unsafe extern "C" fn separate(model: *mut ModelHandle, chunk: *const ChunkRecord
             let input = samples(inputs[index % CHANNELS]);
             let output = slice::from_raw_parts_mut(output, chunk.frames);
             for (output, input) in output.iter_mut().zip(input) {
-                *output = GAINS[index / CHANNELS] * input;
+                *output = model.level * GAINS[index / CHANNELS] * input;
             }
         }
     }
