@@ -15,8 +15,12 @@ struct Message {
     retry: bool,
 }
 
-/// What there is to tell, the gravest first.
-fn message(view: &EditorView) -> Option<Message> {
+/// What there is to tell and was not put away, the gravest first.
+fn message(view: &EditorView, put_away: Option<&str>) -> Option<Message> {
+    whatever(view).filter(|message| message.retry || put_away != Some(&message.text))
+}
+
+fn whatever(view: &EditorView) -> Option<Message> {
     let alarm = |text: String, retry| Message {
         text,
         sign: Sign::Triangle,
@@ -60,8 +64,8 @@ fn message(view: &EditorView) -> Option<Message> {
 }
 
 /// Height that the banner needs; 0 where there is nothing to tell.
-pub(super) fn height(ui: &Ui, view: &EditorView, width: f32) -> f32 {
-    let Some(message) = message(view) else {
+pub(super) fn height(ui: &Ui, draw: &Draw<'_>, width: f32) -> f32 {
+    let Some(message) = message(draw.view, draw.state.put_away.as_deref()) else {
         return 0.0;
     };
     let galley = ui
@@ -76,7 +80,7 @@ fn text_width(width: f32) -> f32 {
 
 /// Draws the banner, if there is anything to tell.
 pub(super) fn banner(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
-    let Some(message) = message(draw.view) else {
+    let Some(message) = message(draw.view, draw.state.put_away.as_deref()) else {
         return;
     };
     ui.painter().rect(
@@ -95,8 +99,12 @@ pub(super) fn banner(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
     let inner = Rect::from_min_max(rect.min + vec2(36.0, 0.0), rect.max - vec2(PAD, 0.0));
     let layout = Layout::right_to_left(Align::Center);
     ui.scope_builder(UiBuilder::new().max_rect(inner).layout(layout), |ui| {
-        if message.retry && ui.button("Try again").clicked() {
-            draw.actions.push(Action::Retry);
+        if message.retry {
+            if ui.button("Try again").clicked() {
+                draw.actions.push(Action::Retry);
+            }
+        } else if ui.button("Dismiss").clicked() {
+            draw.state.put_away = Some(message.text.clone());
         }
         let rest = Layout::left_to_right(Align::Center);
         ui.with_layout(rest, |ui| {

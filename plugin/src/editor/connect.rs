@@ -21,7 +21,7 @@ use crate::settings::models::{self, ModelEntry};
 use crate::settings::{AUTO_DEVICE, Choice, Mode, ModelChoice, ModelFile, mode_name};
 
 /// Without a block for so long, nothing plays, in seconds.
-const STANDSTILL_S: f64 = 0.3;
+const STANDSTILL_S: f64 = 0.6;
 
 /// A plugin as its editor sees it. Belongs to the thread that draws; never waits for audio.
 pub struct Connection {

@@ -12,7 +12,7 @@ use super::{badge, theme};
 const SECONDS: f32 = 8.0;
 const SECONDS_WIDTH: f32 = 900.0;
 /// Makes quiet stems visible: amplitudes are drawn to this power.
-const BEND: f32 = 0.6;
+const BEND: f32 = 0.5;
 /// Height of the line of seconds.
 const AXIS: f32 = 16.0;
 
@@ -140,19 +140,29 @@ fn waveform(
     painter.add(mesh);
 }
 
-/// Lost time, marked through all lanes, with a sign above.
+/// Lost time, marked through all lanes, with a sign where it begins.
 fn dropouts(painter: &Painter, draw: &Draw<'_>, scale: &Scale) {
-    let mut last = f32::NEG_INFINITY;
+    let mut lost: Option<Rect> = None;
+    let paint = |lost: Rect| {
+        painter.rect_filled(lost, 0.0, theme::ALARM.gamma_multiply(0.25));
+        painter.vline(lost.left(), lost.y_range(), Stroke::new(1.0, theme::ALARM));
+        let place = lost.left_top() + vec2(3.0, 1.0);
+        painter.text(place, Align2::LEFT_TOP, "!", theme::body(), theme::ALARM);
+    };
     for (number, _) in scale.seen(draw).filter(|(_, column)| column.dropout) {
         let x = scale.x(number);
-        let lost = Rect::from_x_y_ranges(x..=x + scale.width(), scale.rect.y_range());
-        painter.rect_filled(lost, 0.0, theme::ALARM.gamma_multiply(0.35));
-        if x - last > 14.0 {
-            let place = pos2(x, scale.rect.top() + 2.0);
-            painter.text(place, Align2::LEFT_TOP, "!", theme::body(), theme::ALARM);
+        let column = Rect::from_x_y_ranges(x..=x + scale.width(), scale.rect.y_range());
+        match &mut lost {
+            // Neighbours are one; a gap of a pixel is rounding.
+            Some(lost) if column.left() >= lost.left() && column.left() - lost.right() < 1.0 => {
+                lost.max.x = column.right();
+            }
+            _ => {
+                lost.replace(column).map(paint);
+            }
         }
-        last = x;
     }
+    lost.map(paint);
 }
 
 fn time_axis(painter: &Painter, axis: Rect, lanes: Rect, seconds: f32, in_place: bool) {

@@ -89,7 +89,7 @@ pub fn draw(ui: &mut Ui, view: &EditorView, state: &mut EditorState) -> Vec<Acti
     rows.skip(GAP + 1.0);
     top::bar(ui, &mut draw, rows.take(BUTTON + 4.0));
     rows.skip(GAP);
-    let banner = banner::height(ui, view, inner.width());
+    let banner = banner::height(ui, &draw, inner.width());
     if banner > 0.0 {
         banner::banner(ui, &mut draw, rows.take(banner));
         rows.skip(GAP);

@@ -20,6 +20,8 @@ pub struct EditorState {
     pub(super) holds: [Hold; STEMS + 1],
     pub(super) scroll: Scroll,
     pub(super) browser: Option<Browser>,
+    /// A message that was read and put away.
+    pub(super) put_away: Option<String>,
     /// Size of the window when its corner was taken hold of.
     pub(super) resized_from: Option<egui::Vec2>,
     /// When the last frame was drawn, in seconds.

@@ -1,6 +1,6 @@
 //! The bar of a player: file, play, loop, place.
 
-use egui::{Align, Layout, Rect, RichText, Slider, Ui, UiBuilder, vec2};
+use egui::{Align, Label, Layout, Rect, RichText, Sense, Slider, Ui, UiBuilder, vec2};
 
 use super::files::{Browser, Purpose};
 use super::state::Draw;
@@ -35,7 +35,9 @@ pub(super) fn bar(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
             time(transport.position_s),
             time(transport.length_s)
         );
-        ui.label(RichText::new(clock).monospace().color(theme::TEXT));
+        // As wide as the longest, so that the slider stays where it is.
+        let (place, _) = ui.allocate_exact_size(vec2(96.0, theme::BUTTON), Sense::hover());
+        ui.put(place, Label::new(RichText::new(clock).color(theme::TEXT)));
         let mut position_s = transport.position_s;
         ui.spacing_mut().slider_width = (ui.available_width() * 0.45).max(60.0);
         let slider = Slider::new(&mut position_s, 0.0..=transport.length_s.max(0.001))
@@ -53,11 +55,11 @@ pub(super) fn bar(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
             "No file: open one"
         };
         let name = RichText::new(name).font(theme::body()).color(theme::TEXT);
-        ui.add(egui::Label::new(name).truncate());
+        ui.add(Label::new(name).truncate());
         let output = RichText::new(&transport.output)
             .font(theme::small())
             .color(theme::DIM);
-        ui.add(egui::Label::new(output).truncate());
+        ui.add(Label::new(output).truncate());
     });
     if open {
         draw.state.browser = Some(Browser::open(Purpose::Audio, std::env::current_dir().ok()));

@@ -8,8 +8,9 @@
 //!   held would never end the gesture. [`BunriEditorHandle`] does when it is dropped.
 //! - On X11 windows have threads of their own: what they share with the host's thread is behind a
 //!   lock that no audio thread ever sees.
-//! - Without OpenGL the window fails when the host attaches it. The host hears so and goes on, and
-//!   the reason is in nice-plug's log.
+//! - A window that its host hides goes on drawing. [`Session`] draws no more while it is hidden.
+//! - Without the system's OpenGL libraries no window is made: the host hears so and goes on, and the
+//!   reason is on standard error. On an X server without GLX the window stays empty.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -82,7 +83,8 @@ impl Editor for BunriEditor {
         let scale = fallback_scale_factor;
         let inner = self
             .inner
-            .spawn(parent, wait_for_parent, scale, gui_context, host)?;
+            .spawn(parent, wait_for_parent, scale, gui_context, host)
+            .inspect_err(|error| eprintln!("Bunri: the editor cannot be opened: {error}"))?;
         Ok(SpawnedEditor {
             handle: BunriEditorHandle {
                 inner: inner.handle,
@@ -127,10 +129,12 @@ impl EditorHandle for BunriEditorHandle {
     }
 
     fn show(&self, window: &Self::Window) -> Result<(), Self::Error> {
+        lock(&self.session).hidden = false;
         self.inner.show(window)
     }
 
     fn hide(&self, window: &Self::Window) -> Result<(), Self::Error> {
+        lock(&self.session).hidden = true;
         self.inner.hide(window)
     }
 
@@ -216,6 +220,7 @@ struct Session {
     params: Arc<BunriParams>,
     monitor: Arc<Monitor>,
     open: Option<Open>,
+    hidden: bool,
 }
 
 struct Open {
@@ -232,6 +237,7 @@ impl Session {
             params,
             monitor,
             open: None,
+            hidden: false,
         }
     }
 
@@ -247,6 +253,9 @@ impl Session {
 
     fn ui(&mut self, ui: &mut egui::Ui) {
         let Some(open) = &mut self.open else { return };
+        if self.hidden {
+            return; // showing it asks for a frame
+        }
         ui.ctx().set_zoom_factor(open.state.preferences.zoom());
         let now_s = open.since.elapsed().as_secs_f64();
         open.connection.update(&mut open.view, now_s);

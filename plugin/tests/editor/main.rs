@@ -325,6 +325,19 @@ fn what_is_wrong_is_told_in_words_with_what_to_do() {
     assert_eq!(asked(&mut harness), [Action::ResetCounts]);
 }
 
+/// Guards against a message that stays in the way after it was read, or takes others with it.
+#[test]
+fn a_message_that_was_read_can_be_put_away() {
+    let mut harness = open(state("restart"), DEFAULT_SIZE);
+    harness.get_by_label_contains("is ready, with a latency of 2.07 s");
+    harness.get_by_label("Dismiss").click();
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Dismiss").is_none());
+    harness.state_mut().view = state("no-model");
+    harness.run_steps(2);
+    harness.get_by_label_contains("is not there any more");
+}
+
 #[test]
 fn the_status_line_tells_latency_in_time_and_samples_and_the_load() {
     let harness = open(state("playing"), DEFAULT_SIZE);
