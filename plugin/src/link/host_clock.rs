@@ -239,4 +239,42 @@ mod tests {
             assert_eq!(clock.free_wait(), MAX_WAIT);
         }
     }
+
+    /// Guards against a host that is blocked for good because its blocks are cut at every
+    /// automation point: a sound card's two blocks at once would be many small ones.
+    #[test]
+    fn cut_blocks_are_no_lead() {
+        let start = Instant::now();
+        // A worker that has 40 ms for its answer: a lead of 30 ms tells, if it is four blocks.
+        let mut clock = HostClock::new(HOST, 1920);
+        for block in 0..100_u64 {
+            // Four blocks of 10 ms at once, as a card with deep buffers asks for them.
+            clock.host_sends(480);
+            for _ in 0..480 / 16 {
+                clock.block_begins(start + Duration::from_millis(block / 4 * 40), 16);
+            }
+        }
+        assert_ne!(clock.free_wait(), MAX_WAIT);
+    }
+
+    /// Guards against renders that fade in, and against transport jumps that do not.
+    #[test]
+    fn only_a_host_that_takes_its_time_is_playing() {
+        let start = Instant::now();
+        let mut clock = HostClock::new(HOST, 4800);
+        assert!(!clock.is_playing(), "nothing is known");
+        free_wait_after(&mut clock, start, (0..10).map(|block| block * 10));
+        assert!(clock.is_playing());
+        // A jump, after a pause that tells nothing, and a render.
+        clock.reset();
+        assert!(!clock.is_playing());
+        free_wait_after(&mut clock, start, (0..10).map(|block| 5000 + block));
+        assert!(!clock.is_playing());
+        // The same while it waits for the worker is a render still.
+        for block in 0..10 {
+            clock.has_waited(Duration::from_millis(30));
+            clock.block_begins(start + Duration::from_millis(5039 + 30 * block), 480);
+        }
+        assert!(!clock.is_playing());
+    }
 }

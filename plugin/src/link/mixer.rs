@@ -6,7 +6,7 @@
 //!                                      stem bus ───┴─ post ────┘  dry ─────┘
 //! ```
 //!
-//! Every value moves on a straight line of [`RAMP_SECONDS`] from the very sample at which it was
+//! Every value moves on a straight line of 20 ms from the very sample at which it was
 //! changed, and is exact once it has arrived: with everything neutral a stem bus carries the bits
 //! that `bounce` writes, and the main bus their sum.
 //!

@@ -23,10 +23,14 @@ fn bounced(host: &HostSetup, consistency: bool, left: &[f32], right: &[f32]) -> 
         consistency,
         ..HostOptions::default()
     };
-    let mut separator = HostSeparator::new(lossy(), host.rate_hz, options).unwrap();
-    let input = Planar::from_channels(vec![left.to_vec(), right.to_vec()]).unwrap();
+    let mut separator =
+        HostSeparator::new(lossy(), host.rate_hz, options).expect("a fake that fits");
+    let input =
+        Planar::from_channels(vec![left.to_vec(), right.to_vec()]).expect("a fake that fits");
     let mut stems = Vec::new();
-    separator.push(&input, &mut stems).unwrap();
+    separator
+        .push(&input, &mut stems)
+        .expect("a fake that fits");
     stems
 }
 
