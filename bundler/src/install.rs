@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::checkout::Checkout;
-use crate::package::{self, INSTALL_SCRIPT};
+use crate::package::{self, Contents};
 
 /// Builds everything and installs it, into the user's folders or below `prefix`.
 ///
@@ -31,7 +31,7 @@ pub(crate) fn install(checkout: &Checkout, prefix: Option<&Path>) -> Result<()> 
 /// A folder cannot be changed.
 pub(crate) fn uninstall(prefix: Option<&Path>) -> Result<()> {
     let mut script = tempfile::NamedTempFile::new()?;
-    script.write_all(INSTALL_SCRIPT.as_bytes())?;
+    script.write_all(package::install_script(&Contents::default()).as_bytes())?;
     let mut arguments = prefix_arguments(prefix);
     arguments.push("--uninstall".into());
     run_script(script.path(), &arguments)

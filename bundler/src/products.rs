@@ -33,16 +33,22 @@ impl Products {
         Ok(products)
     }
 
-    /// Adds the programs, optimised. A build of its own, so that it shares everything with
-    /// `cargo bounce`'s.
+    /// Adds programs, each given with the crate that it is built from, optimised. Builds of their own,
+    /// so that they share everything with `cargo bounce`'s.
     ///
     /// # Errors
     /// The build failed.
-    pub(crate) fn with_programs(mut self, checkout: &Checkout) -> Result<Self> {
-        self.run(
-            checkout,
-            &["build", "--release", "--package", "bunri-trainer", "--bins"],
-        )?;
+    pub(crate) fn with_programs(
+        mut self,
+        checkout: &Checkout,
+        programs: &[(&str, &str)],
+    ) -> Result<Self> {
+        for (package, program) in programs {
+            self.run(
+                checkout,
+                &["build", "--release", "--package", package, "--bin", program],
+            )?;
+        }
         Ok(self)
     }
 

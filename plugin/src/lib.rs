@@ -17,11 +17,13 @@
 //! - [`conductor`]: from what is wanted to what is heard; [`opener`]: from a choice to a model.
 //! - [`separation`], [`link`], `worker`: the three halves; [`exchange`]: what they exchange.
 //! - [`monitor`]: what an editor sees: levels, the stems' last seconds, status.
+//! - [`editor`]: what a musician sees and touches.
 //! - `priority`: how urgent the worker is; `realtime`: what the audio thread promises.
 //! - `clap_entry`: what hosts find in the library; [`host_side`]: what it tells the plugin.
 
 mod clap_entry;
 pub mod conductor;
+pub mod editor;
 pub mod exchange;
 pub mod host_side;
 pub mod link;

@@ -7,6 +7,7 @@ use bunri_stream::engine::EngineModel;
 use nice_plug::prelude::*;
 
 use crate::conductor::Conductor;
+use crate::editor::BunriEditor;
 use crate::exchange::{Counts, HostSetup, STEMS};
 use crate::host_side::{HostSide, Introduction};
 use crate::link::AudioLink;
@@ -67,6 +68,12 @@ impl BunriPlugin {
         Arc::clone(&self.monitor)
     }
 
+    /// The parameters, as an editor wants them.
+    #[must_use]
+    pub fn shared_params(&self) -> Arc<BunriParams> {
+        Arc::clone(&self.params)
+    }
+
     /// Tells the user why the audio is dry, if it is, once for each reason.
     fn tell_if_dry(&mut self) {
         self.told = self.monitor.status().phase.clone();
@@ -109,7 +116,7 @@ impl Plugin for BunriPlugin {
     /// Splits the host's block where a parameter changes.
     const SAMPLE_ACCURATE_AUTOMATION: bool = true;
 
-    type Editor = ();
+    type Editor = BunriEditor;
     type SysExMessage = ();
     type BackgroundTask = Introduction;
 
@@ -122,6 +129,10 @@ impl Plugin for BunriPlugin {
 
     fn params(&self) -> Arc<dyn Params> {
         self.params.clone()
+    }
+
+    fn editor(&mut self, _executor: AsyncExecutor<Self>) -> Option<BunriEditor> {
+        BunriEditor::new(self.shared_params(), self.monitor())
     }
 
     /// Main thread. Opens the engine and the model: nothing before this does, so that a scan stays

@@ -211,7 +211,7 @@ mod tests {
         let built_in = "-Wl,-rpath,/a/folder/of/the/machine/that/built/it";
         cc(&["-o", "main", "main.c", "-L.", "-la", built_in]);
         let program = folder.join("main");
-        let starts = || Command::new(&program).status().unwrap().success();
+        let starts = || Command::new(&program).output().unwrap().status.success();
 
         assert!(!starts());
         let before = needs_of(&program).unwrap();

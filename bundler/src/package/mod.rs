@@ -35,10 +35,10 @@ use crate::products::{Products, replace};
 use crate::setup::{self, Flavour, Scope};
 use closure::{CUDA_ROOT, Closure};
 pub(crate) use contents::Contents;
-pub(crate) use texts::INSTALL_SCRIPT;
+pub(crate) use texts::install_script;
 
-/// The programs that go beside the engine.
-const PROGRAMS: [&str; 2] = ["bounce", "trainer"];
+/// The programs that go beside the engine, each with the crate that it is built from.
+const PROGRAMS: [(&str, &str); 2] = [("bunri-trainer", "bounce"), ("bunri-trainer", "trainer")];
 
 /// A finished folder.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(crate) struct Package {
 pub(crate) fn make(checkout: &Checkout, wanted: Option<Flavour>) -> Result<Package> {
     setup::run(checkout, None, Scope::Required)?;
     let (libtorch, flavour) = setup::unpacked(checkout, wanted)?;
-    let products = Products::build(checkout, true)?.with_programs(checkout)?;
+    let products = Products::build(checkout, true)?.with_programs(checkout, &PROGRAMS)?;
     let version = env!("CARGO_PKG_VERSION");
     let variant = match flavour {
         Flavour::Cpu => "",
@@ -90,10 +90,13 @@ fn lay_out(products: &Products, folder: &Path) -> Result<()> {
         }
         strip(&path)?;
     }
-    for name in PROGRAMS {
+    for (_, name) in PROGRAMS {
         let path = folder.join(ENGINE_FOLDER).join(name);
         replace(products.program(name)?, &path)?;
-        elf::set_run_path(&path, "$ORIGIN/libtorch")?;
+        // A program that does not link libtorch has none.
+        if elf::needs_of(&path)?.run_path.is_some() {
+            elf::set_run_path(&path, "$ORIGIN/libtorch")?;
+        }
         strip(&path)?;
     }
     Ok(())
@@ -105,7 +108,7 @@ fn bring_libraries(folder: &Path, libtorch: &Path, flavour: Flavour) -> Result<C
     let engine = folder.join(ENGINE_FOLDER);
     let plugin = folder.join(format!("{NAME}.clap"));
     closure::closure(&[plugin], &[], &[])?;
-    let mut users = PROGRAMS.map(|name| engine.join(name)).to_vec();
+    let mut users = PROGRAMS.map(|(_, name)| engine.join(name)).to_vec();
     users.push(engine.join(Target::LINUX.engine_library()));
     let roots: &[&str] = match flavour {
         Flavour::Cpu => &[],

@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use super::texts_below;
 use crate::checkout::Checkout;
-
-/// What users get is built from these.
-const ROOTS: [&str; 3] = ["bunri-plugin", "bunri-engine", "bunri-trainer"];
+use crate::package::PROGRAMS;
 
 /// Folders of a crate whose contents are not linked into anything of ours.
 const NOT_LINKED: [&str; 10] = [
@@ -54,7 +52,10 @@ pub(super) fn texts(checkout: &Checkout) -> Result<String> {
         .context("cannot start cargo")?;
     let metadata = serde_json::from_slice(&output.stdout)
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-    let crates = linked(&metadata, &ROOTS)?;
+    // What users get is built from these.
+    let mut roots = BTreeSet::from(["bunri-plugin", "bunri-engine"]);
+    roots.extend(PROGRAMS.iter().map(|(package, _)| *package));
+    let crates = linked(&metadata, &roots)?;
     let texts = crates
         .iter()
         .map(|linked| Ok((linked, texts_of(linked)?)))
@@ -63,7 +64,7 @@ pub(super) fn texts(checkout: &Checkout) -> Result<String> {
 }
 
 /// All crates of others that `roots` link, without what only builds or tests them.
-fn linked(metadata: &Value, roots: &[&str]) -> Result<BTreeSet<Crate>> {
+fn linked(metadata: &Value, roots: &BTreeSet<&str>) -> Result<BTreeSet<Crate>> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let packages: BTreeMap<String, Value> = list(&metadata["packages"])
@@ -77,12 +78,15 @@ fn linked(metadata: &Value, roots: &[&str]) -> Result<BTreeSet<Crate>> {
     let mut waiting: Vec<String> = packages
         .iter()
         .filter(|(_, package)| {
-            package["source"].is_null() && roots.iter().any(|root| package["name"] == *root)
+            package["source"].is_null()
+                && package["name"]
+                    .as_str()
+                    .is_some_and(|name| roots.contains(name))
         })
         .map(|(id, _)| id.clone())
         .collect();
     if waiting.len() != roots.len() {
-        bail!("the workspace lacks one of {}", roots.join(", "));
+        bail!("the workspace lacks one of {roots:?}");
     }
     let mut seen = BTreeSet::new();
     let mut found = BTreeSet::new();
@@ -243,7 +247,7 @@ mod tests {
                 node("macros", json!([kind("of-macros", Value::Null)])),
             ]},
         });
-        let found = linked(&metadata, &["root"]).unwrap();
+        let found = linked(&metadata, &BTreeSet::from(["root"])).unwrap();
         let names: Vec<_> = found.iter().map(|found| found.name.as_str()).collect();
         assert_eq!(names, ["deeper", "linked"]);
     }

@@ -25,7 +25,7 @@ Without options: into your own folders,
   ~/.clap/Bunri.clap
   ~/.vst3/Bunri.vst3
   \$XDG_DATA_HOME/bunri/engine, or ~/.local/share/bunri/engine
-  ~/.local/bin/bunri-bounce and bunri-trainer, links into the engine's folder
+  ~/.local/bin/bunri-bounce and others, links into the engine's folder
 
   --prefix DIR  into DIR/lib/clap, DIR/lib/vst3, DIR/lib/bunri and DIR/bin instead. With /usr, as
                 root, hosts find it for every user.
@@ -93,10 +93,9 @@ each_item() {
         "$1" "$clap" bunri-engine ../bunri/engine
     fi
 }
-# And the programs: name in the engine's folder.
+# And the programs, by their names in the engine's folder.
 each_program() {
-    "$1" bounce
-    "$1" trainer
+    for program in @PROGRAMS@; do "$1" "$program"; done
 }
 
 there() { [ -e "$1" ] || [ -L "$1" ]; }
@@ -143,7 +142,7 @@ discard() { rm -rf "$1/.$2.bunri-new-$$" "$1/.$2.bunri-old-$$"; }
 discard_staged() { rm -rf "$1/.$2.bunri-new-$$"; }
 
 link_program() {
-    link=$programs/bunri-$1
+    link=$programs/bunri-${1#bunri-}
     if there "$link" && [ ! -L "$link" ]; then
         say "left alone: $link, which is no link of ours; run $data/engine/$1 in its place"
         return 0
@@ -155,7 +154,7 @@ link_program() {
 }
 
 unlink_program() {
-    link=$programs/bunri-$1
+    link=$programs/bunri-${1#bunri-}
     if [ -L "$link" ] && [ "$(readlink "$link")" = "$data/engine/$1" ]; then rm -f "$link"; fi
 }
 
