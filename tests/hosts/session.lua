@@ -13,6 +13,9 @@ end
 function track(name)
 	session:new_audio_track(2, 2, nil, 1, name, ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true, false)
 	local made = session:route_by_name(name)
+	-- A thread connects new tracks as it sees fit; what is connected by hand comes after that.
+	ARDOUR.LuaAPI.usleep(200000)
+	connect(made, 0, 2)
 	-- With ten outputs Ardour pans among them.
 	made:panner_shell():set_bypassed(true)
 	return made

@@ -83,11 +83,8 @@ pub fn process_main_alone(library: &Path, setup: &Setup, input: &Planar) -> (Pla
                 processContext: &mut context,
             };
             // SAFETY: as above.
-            assert_eq!(
-                unsafe { processor.process(&mut data) },
-                kResultOk,
-                "process"
-            );
+            let result = unsafe { processor.process(&mut data) };
+            assert_eq!(result, kResultOk, "process");
         }
         // SAFETY: as above.
         unsafe { processor.setProcessing(0) };

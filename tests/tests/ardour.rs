@@ -119,7 +119,7 @@ fn ardour_exports_what_went_in() {
     assert!(failed.is_empty(), "{failed:?}");
 }
 
-const WET: &str = "wet = track('wet')\nplugin = bunri(wet, false)\nconnect(wet, 0, 2)\n";
+const WET: &str = "wet = track('wet')\nplugin = bunri(wet, false)\n";
 
 fn seconds(seconds: f64, rate_hz: u32) -> usize {
     (seconds * f64::from(rate_hz)) as usize
@@ -220,7 +220,7 @@ fn automation(ardour: &Ardour) -> String {
 fn instances(ardour: &Ardour) -> String {
     let input = scaled(&noise(seconds(2.0, RATE_HZ), 7), 0.1);
     let calls: String = (0..8)
-        .map(|index| format!("wet = track('wet{index}')\nbunri(wet, false)\nconnect(wet, 0, 2)\n"))
+        .map(|index| format!("wet = track('wet{index}')\nbunri(wet, false)\n"))
         .collect();
     let session = ardour.session("eight", RATE_HZ, &calls, &input);
     let expected = scaled(&input, 8.0);

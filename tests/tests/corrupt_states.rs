@@ -83,7 +83,7 @@ fn assert_sane(host: &mut dyn PluginHost, what: &str) {
 
 /// Bits flipped, or cut short, or both.
 fn corrupted(mut state: Vec<u8>, index: u64, random: &mut ChaCha8Rng) -> Vec<u8> {
-    if index % 3 != 0 {
+    if !index.is_multiple_of(3) {
         for _ in 0..random.random_range(1..9) {
             let at = random.random_range(0..state.len());
             state[at] ^= 1 << random.random_range(0..8);

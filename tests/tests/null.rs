@@ -8,7 +8,7 @@ use bunri_tests::signals::{delayed, max_error, noise, peak};
 use bunri_tests::{AuxBuses, Format, Pace, STEMS, Setup, table};
 
 const LIMIT: Duration = Duration::from_secs(300);
-const SECONDS: usize = 3;
+const SECONDS: usize = 1;
 /// A 24-bit recording ends at -144 dBFS, a good converter at -120.
 const RESIDUAL_DBFS: f64 = -120.0;
 

@@ -10,15 +10,10 @@ use bunri_stream::BuiltIn;
 pub fn built_in_model(model: BuiltIn) -> Option<&'static [u8]> {
     // Statics: a constant of 8 MB is put into a program once for each place that uses it.
     #[cfg(built_in_studio)]
-    static STUDIO: &[u8] = include_bytes!(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/default.safetensors"
-    ));
+    static STUDIO: &[u8] =
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/default.safetensors"));
     #[cfg(built_in_live)]
-    static LIVE: &[u8] = include_bytes!(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/live.safetensors"
-    ));
+    static LIVE: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/live.safetensors"));
     match model {
         #[cfg(built_in_studio)]
         BuiltIn::Studio => Some(STUDIO),
