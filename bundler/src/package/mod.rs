@@ -7,7 +7,7 @@
 //!   Bunri.clap
 //!   Bunri.vst3/Contents/x86_64-linux/Bunri.so
 //!   bunri-engine/
-//!     libbunri_engine.so  bounce  trainer  install.sh
+//!     libbunri_engine.so  bounce  trainer  bunri-standalone  install.sh
 //!     libtorch/           the closure, in one flat folder
 //!     licences/
 //! ```
@@ -38,7 +38,11 @@ pub(crate) use contents::Contents;
 pub(crate) use texts::install_script;
 
 /// The programs that go beside the engine, each with the crate that it is built from.
-const PROGRAMS: [(&str, &str); 2] = [("bunri-trainer", "bounce"), ("bunri-trainer", "trainer")];
+const PROGRAMS: [(&str, &str); 3] = [
+    ("bunri-trainer", "bounce"),
+    ("bunri-trainer", "trainer"),
+    ("bunri-standalone", "bunri-standalone"),
+];
 
 /// A finished folder.
 #[derive(Debug)]
