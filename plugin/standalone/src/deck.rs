@@ -408,7 +408,9 @@ mod tests {
     /// A file whose samples tell their place: exact in 32-bit float.
     fn counting_file(folder: &Path) -> PathBuf {
         let path = folder.join("counting.wav");
-        let left: Vec<f32> = (1..=FRAMES).map(|frame| frame as f32 / FRAMES as f32).collect();
+        let left: Vec<f32> = (1..=FRAMES)
+            .map(|frame| frame as f32 / FRAMES as f32)
+            .collect();
         let right = left.iter().map(|sample| -sample).collect();
         let audio = Planar::from_channels(vec![left, right]).unwrap();
         let mut writer = FileWriter::create(&path, RATE_HZ, 2, Encoding::Wav32Float).unwrap();
@@ -481,10 +483,16 @@ mod tests {
         };
         let samples = heard(&mut pickup, jumped);
         let places: Vec<usize> = samples.iter().copied().map(place_of).collect();
-        let steps: Vec<_> = places.windows(2).filter(|pair| pair[1] != pair[0] + 1).collect();
+        let steps: Vec<_> = places
+            .windows(2)
+            .filter(|pair| pair[1] != pair[0] + 1)
+            .collect();
         let whole = places.first() == Some(&(2 * RATE_HZ as usize));
         assert!(whole || steps.len() == 1, "{steps:?}");
-        assert!(steps.iter().all(|pair| pair[1] == 2 * RATE_HZ as usize), "{steps:?}");
+        assert!(
+            steps.iter().all(|pair| pair[1] == 2 * RATE_HZ as usize),
+            "{steps:?}"
+        );
     }
 
     #[test]
@@ -496,7 +504,11 @@ mod tests {
         deck.play(true);
         let samples = heard(&mut pickup, |samples| samples.len() >= FRAMES + 2000);
         let places = samples.iter().copied().map(place_of);
-        assert!(places.enumerate().all(|(frame, place)| place == frame % FRAMES));
+        assert!(
+            places
+                .enumerate()
+                .all(|(frame, place)| place == frame % FRAMES)
+        );
     }
 
     #[test]
