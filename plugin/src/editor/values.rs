@@ -57,8 +57,11 @@ const FADER_BEND: f32 = 1.6;
 #[must_use]
 pub fn fader_position(db: f32) -> f32 {
     let share = (db - MIN_GAIN_DB) / (MAX_GAIN_DB - MIN_GAIN_DB);
-    // Not for NaN, of which `max` makes 0.
-    share.max(0.0).min(1.0).powf(FADER_BEND)
+    // A NaN would draw nowhere; it comes from no level.
+    if share.is_nan() {
+        return 0.0;
+    }
+    share.clamp(0.0, 1.0).powf(FADER_BEND)
 }
 
 /// The level in dB at a place on a fader's way.
