@@ -57,8 +57,9 @@ const FADER_BEND: f32 = 1.6;
 #[must_use]
 pub fn fader_position(db: f32) -> f32 {
     let share = (db - MIN_GAIN_DB) / (MAX_GAIN_DB - MIN_GAIN_DB);
-    // Not for NaN, of which `max` makes 0.
-    share.max(0.0).min(1.0).powf(FADER_BEND)
+    // A level that is no number is shown as none.
+    let share = if share.is_nan() { 0.0 } else { share };
+    share.clamp(0.0, 1.0).powf(FADER_BEND)
 }
 
 /// The level in dB at a place on a fader's way.
