@@ -57,10 +57,8 @@ const FADER_BEND: f32 = 1.6;
 #[must_use]
 pub fn fader_position(db: f32) -> f32 {
     let share = (db - MIN_GAIN_DB) / (MAX_GAIN_DB - MIN_GAIN_DB);
-    // A NaN would draw nowhere; it comes from no level.
-    if share.is_nan() {
-        return 0.0;
-    }
+    // A level that is no number is shown as none.
+    let share = if share.is_nan() { 0.0 } else { share };
     share.clamp(0.0, 1.0).powf(FADER_BEND)
 }
 

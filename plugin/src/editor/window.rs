@@ -2,8 +2,9 @@
 //! nice-plug-egui.
 //!
 //! What there is to know of nice-plug-egui 0.6 and egui-baseview 0.9, and what is done about it:
-//! - `EguiEditor::size` leaves out the zoom that its window is opened with, so that a host would
-//!   frame half of a window at 200 %. [`BunriEditor`] says the size as it is.
+//! - `EguiEditor::size` knows neither the zoom that its window is opened with nor, before the first
+//!   resize, the screen's scale: at 200 % a host would frame a quarter of the window. [`BunriEditor`]
+//!   says the size that the window has.
 //! - `NiceEguiApp::editor_closed` is never called, so a window that is closed while a control is
 //!   held would never end the gesture. [`BunriEditorHandle`] does when it is dropped.
 //! - On X11 windows have threads of their own: what they share with the host's thread is behind a
@@ -85,6 +86,8 @@ impl Editor for BunriEditor {
             .inner
             .spawn(parent, wait_for_parent, scale, gui_context, host)
             .inspect_err(|error| eprintln!("Bunri: the editor cannot be opened: {error}"))?;
+        // Hosts ask for it before the first frame.
+        lock(&self.session).size = Some(native(inner.window.size()));
         Ok(SpawnedEditor {
             handle: BunriEditorHandle {
                 inner: inner.handle,
@@ -98,7 +101,8 @@ impl Editor for BunriEditor {
         let unzoomed = self.inner.size();
         let zoom = self.window.user_scale_factor();
         let zoomed = |points: u32| (points as f32 * zoom).round() as u32;
-        NativeSize::new(zoomed(unzoomed.width), zoomed(unzoomed.height))
+        let guess = || NativeSize::new(zoomed(unzoomed.width), zoomed(unzoomed.height));
+        lock(&self.session).size.unwrap_or_else(guess)
     }
 
     fn resize_hint(&self) -> ResizeHint {
@@ -210,8 +214,10 @@ impl NiceEguiApp for EditorApp {
         Ok(())
     }
 
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
-        lock(&self.0).ui(ui);
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut Frame) {
+        let mut session = lock(&self.0);
+        session.size = Some(native(frame.baseview_window().size()));
+        session.ui(ui);
     }
 }
 
@@ -221,6 +227,8 @@ struct Session {
     monitor: Arc<Monitor>,
     open: Option<Open>,
     hidden: bool,
+    /// The window's, while it is open and from then on.
+    size: Option<NativeSize<u32>>,
 }
 
 struct Open {
@@ -238,6 +246,7 @@ impl Session {
             monitor,
             open: None,
             hidden: false,
+            size: None,
         }
     }
 
@@ -271,6 +280,11 @@ impl Session {
             open.connection.obey(&action, &open.gui);
         }
     }
+}
+
+/// A size in what the platform measures windows in.
+fn native(size: baseview::WindowSize) -> NativeSize<u32> {
+    NativeSize::from_logical_or_physical(size.logical, size.physical)
 }
 
 fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {

@@ -43,7 +43,7 @@ fn open(view: EditorView, size: (f32, f32)) -> Harness<'static, Bench> {
 }
 
 fn state(name: &str) -> EditorView {
-    states::state(name).unwrap()
+    states::state(name).expect("one of the states")
 }
 
 /// What was asked for since the last call.
@@ -369,7 +369,7 @@ fn a_model_is_chosen_from_the_list() {
 fn pause(harness: &Harness<'_, Bench>) -> Duration {
     let viewports = &harness.output().viewport_output;
     let delays = viewports.values().map(|viewport| viewport.repaint_delay);
-    delays.min().unwrap()
+    delays.min().expect("a window")
 }
 
 /// Guards against an editor that stutters, and against one that takes a core where nothing moves.
