@@ -11,7 +11,7 @@ use super::{badge, fader, meter, readout};
 
 /// Most width of a fader, a scale and a meter beside each other.
 const FADER: f32 = 138.0;
-/// From this inner width on, the master's meter stands beside its controls.
+/// From this inner width on, the master's switches have their whole names.
 const WIDE: f32 = 150.0;
 /// Height of a label over its slider.
 const LABEL: f32 = 18.0;
@@ -108,12 +108,10 @@ fn master_strip(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
     header(ui, inner, "Master", None);
     let body = Rect::from_min_max(pos2(inner.left(), inner.top() + 30.0), inner.max);
     let wide = body.width() >= WIDE;
-    let meter_width = if wide { 56.0 } else { body.width() };
-    let column = if wide {
-        body.with_max_x(body.right() - meter_width - 2.0 * GAP)
-    } else {
-        body
-    };
+    let meter_width = if wide { 56.0 } else { 46.0 };
+    let meter = body.with_min_x(body.right() - meter_width);
+    let gap = if wide { 2.0 * GAP } else { GAP };
+    let column = body.with_max_x(meter.left() - gap);
     let mut y = column.top();
     let row = |y: f32| Rect::from_min_size(pos2(column.left(), y), vec2(column.width(), BUTTON));
     let bypass = Face {
@@ -126,7 +124,7 @@ fn master_strip(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
     labelled_slider(ui, draw, "Dry/wet", Param::DryWet, row(y), colour);
     y += LABEL + SLIDER + GAP;
     let consistency = Face {
-        text: "Stems null",
+        text: if wide { "Stems null" } else { "Null" },
         colour: theme::ON,
         tip: "The stems add up to exactly the input: what the model leaves over is shared out",
     };
@@ -140,7 +138,7 @@ fn master_strip(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
     );
     y += BUTTON + GAP;
     let aux = Face {
-        text: "Aux pre-fader",
+        text: if wide { "Aux pre-fader" } else { "Pre" },
         colour: theme::ON,
         tip: "The four stem buses carry the stems as they are before gain, solo, mute, pan, width",
     };
@@ -152,19 +150,13 @@ fn master_strip(ui: &mut Ui, draw: &mut Draw<'_>, rect: Rect) {
         row(y),
         aux,
     );
-    y += BUTTON + GAP;
 
-    let meter = if wide {
-        body.with_min_x(body.right() - meter_width)
-    } else {
-        body.with_min_y(y)
-    };
-    let meter = Rect::from_center_size(meter.center(), vec2(56.0, meter.height()));
     let values = meter.with_min_y(meter.bottom() - 20.0);
     let way = fader::way(meter.with_max_y(values.top() - GAP));
-    fader::scale(ui, way.with_max_x(way.right() - 28.0));
+    let bars = if wide { 26.0 } else { 20.0 };
+    fader::scale(ui, way.with_max_x(way.right() - bars - 2.0));
     let hold = &mut draw.state.holds[STEMS];
-    meter::bars(ui, hold, way.with_min_x(way.right() - 26.0), colour);
+    meter::bars(ui, hold, way.with_min_x(way.right() - bars), colour);
     meter::highest(ui, hold, "Main", values);
 }
 

@@ -108,6 +108,8 @@ pub fn apply(ctx: &Context) {
         style.spacing.item_spacing = egui::vec2(GAP, GAP);
         style.spacing.button_padding = egui::vec2(8.0, 4.0);
         style.spacing.interact_size.y = BUTTON;
+        style.spacing.window_margin = egui::Margin::same(12);
+        style.spacing.menu_margin = egui::Margin::same(8);
         style.interaction.selectable_labels = false;
         let visuals = &mut style.visuals;
         visuals.panel_fill = GROUND;

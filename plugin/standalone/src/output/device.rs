@@ -28,9 +28,9 @@ pub(super) fn output(host: cpal::HostId) -> Result<Output, String> {
         rate_hz: config.sample_rate,
         told: state,
         start: Box::new(move |player, told| match format {
-            SampleFormat::F32 => play::<f32>(&device, &config, player, told),
-            SampleFormat::I32 => play::<i32>(&device, &config, player, told),
-            SampleFormat::I16 => play::<i16>(&device, &config, player, told),
+            SampleFormat::F32 => play::<f32>(&device, config, player, told),
+            SampleFormat::I32 => play::<i32>(&device, config, player, told),
+            SampleFormat::I16 => play::<i16>(&device, config, player, told),
             other => Err(format!(
                 "{name} wants samples as {other}: F32, I32 and I16 are played"
             )),
@@ -40,7 +40,7 @@ pub(super) fn output(host: cpal::HostId) -> Result<Output, String> {
 
 fn play<T: SizedSample + FromSample<f32>>(
     device: &cpal::Device,
-    config: &StreamConfig,
+    config: StreamConfig,
     mut player: Player,
     told: Told,
 ) -> Result<Running, String> {
