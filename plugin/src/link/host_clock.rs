@@ -1,5 +1,6 @@
 //! How far the host runs ahead of real time, and so how long the audio thread may wait for free.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::exchange::HostSetup;
@@ -21,6 +22,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// hung for a moment may catch up without being taken for one that freewheels.
 const LAG_MEMORY_SECONDS: f64 = 2.0;
 
+/// Nanoseconds that all instances of this process have waited for their workers. A host that calls
+/// them one after the other stands still while one of them waits: the others must not take that for
+/// the host's own time, or they would no longer see that it freewheels.
+static WAITED_BY_ALL: AtomicU64 = AtomicU64::new(0);
+
 /// Compares the audio that the host has asked for with the time it has taken to do so.
 ///
 /// Some hosts render offline and say they play (Ardour 7.3's export is one). They are recognised
@@ -38,6 +44,10 @@ pub struct HostClock {
     host_block_frames: usize,
     /// Time that the audio thread has waited in this block.
     waited: Duration,
+    /// What all instances have waited, in nanoseconds; [`WAITED_BY_ALL`] but in tests.
+    waited_by_all: &'static AtomicU64,
+    /// The same when this block began.
+    waited_by_all_before: u64,
     /// Seconds of audio given to the host before they were due.
     lead_seconds: f64,
     /// The same with the waiting not counted against the host: what it would lead by if the worker
@@ -68,6 +78,8 @@ impl HostClock {
             block_frames: 0,
             host_block_frames: 0,
             waited: Duration::ZERO,
+            waited_by_all: &WAITED_BY_ALL,
+            waited_by_all_before: 0,
             lead_seconds: 0.0,
             own_lead_seconds: 0.0,
             since_reset: SinceReset::default(),
@@ -87,9 +99,11 @@ impl HostClock {
 
     /// Notes that a block begins. Real-time safe (reading the clock is no system call).
     pub fn block_begins(&mut self, now: Instant, frames: usize) {
+        let waited_by_all = self.waited_by_all.load(Ordering::Relaxed);
         if let Some(started) = self.block_started {
             let passed = now.saturating_duration_since(started);
-            let own = passed.saturating_sub(self.waited);
+            let waited = waited_by_all.saturating_sub(self.waited_by_all_before);
+            let own = passed.saturating_sub(Duration::from_nanos(waited));
             if self.since_reset.begun {
                 self.since_reset.audio_seconds += self.host.seconds(self.block_frames);
                 self.since_reset.own_seconds += own.as_secs_f64();
@@ -106,6 +120,7 @@ impl HostClock {
         self.block_started = Some(now);
         self.block_frames = frames;
         self.waited = Duration::ZERO;
+        self.waited_by_all_before = waited_by_all;
     }
 
     /// How long the audio thread may wait now without anybody hearing it.
@@ -153,6 +168,8 @@ impl HostClock {
     /// Notes a wait.
     pub fn has_waited(&mut self, time: Duration) {
         self.waited += time;
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.waited_by_all.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 }
 
@@ -176,6 +193,14 @@ mod tests {
         offline: false,
     };
 
+    /// A clock that tests on other threads do not disturb.
+    fn new_clock(host: HostSetup, lag_frames: usize) -> HostClock {
+        HostClock {
+            waited_by_all: Box::leak(Box::default()),
+            ..HostClock::new(host, lag_frames)
+        }
+    }
+
     /// Sends blocks of 10 ms at the given times (in ms) and returns the last free wait.
     fn free_wait_after(
         clock: &mut HostClock,
@@ -192,18 +217,18 @@ mod tests {
     #[test]
     fn a_live_host_is_never_waited_for_longer_than_it_leads() {
         let start = Instant::now();
-        let mut clock = HostClock::new(HOST, 48_000);
+        let mut clock = new_clock(HOST, 48_000);
         let steady = free_wait_after(&mut clock, start, (0..500).map(|block| block * 10));
         assert_eq!(steady, Duration::ZERO);
         // A sound card that had three blocks filled before it started.
-        let mut clock = HostClock::new(HOST, 48_000);
+        let mut clock = new_clock(HOST, 48_000);
         let times = [0, 0, 0]
             .into_iter()
             .chain((1..500).map(|block| block * 10));
         let filled = free_wait_after(&mut clock, start, times);
         assert!(filled <= Duration::from_millis(21), "{filled:?}");
         // Late and early in turn, as under load: no lead may pile up.
-        let mut clock = HostClock::new(HOST, 48_000);
+        let mut clock = new_clock(HOST, 48_000);
         let uneven = (0..500).map(|block| block * 10 + if block % 2 == 0 { 6 } else { 0 });
         let uneven = free_wait_after(&mut clock, start, uneven);
         assert!(uneven <= Duration::from_millis(7), "{uneven:?}");
@@ -214,7 +239,7 @@ mod tests {
     #[test]
     fn catching_up_is_no_lead() {
         let start = Instant::now();
-        let mut clock = HostClock::new(HOST, 48_000);
+        let mut clock = new_clock(HOST, 48_000);
         free_wait_after(&mut clock, start, (0..200).map(|block| block * 10));
         let caught_up = (0..30).map(|block| 2300 + block / 5);
         let free_wait = free_wait_after(&mut clock, start, caught_up);
@@ -226,7 +251,7 @@ mod tests {
     #[test]
     fn a_freewheeling_host_is_recognised() {
         let start = Instant::now();
-        let mut clock = HostClock::new(HOST, 48_000);
+        let mut clock = new_clock(HOST, 48_000);
         free_wait_after(&mut clock, start, (0..100).map(|block| block * 10));
         let after_pause = 3_600_000;
         let fast = (0..50).map(|block| after_pause + block / 10);
@@ -246,7 +271,7 @@ mod tests {
     fn cut_blocks_are_no_lead() {
         let start = Instant::now();
         // A worker that has 40 ms for its answer: a lead of 30 ms tells, if it is four blocks.
-        let mut clock = HostClock::new(HOST, 1920);
+        let mut clock = new_clock(HOST, 1920);
         for block in 0..100_u64 {
             // Four blocks of 10 ms at once, as a card with deep buffers asks for them.
             clock.host_sends(480);
@@ -261,7 +286,7 @@ mod tests {
     #[test]
     fn only_a_host_that_takes_its_time_is_playing() {
         let start = Instant::now();
-        let mut clock = HostClock::new(HOST, 4800);
+        let mut clock = new_clock(HOST, 4800);
         assert!(!clock.is_playing(), "nothing is known");
         free_wait_after(&mut clock, start, (0..10).map(|block| block * 10));
         assert!(clock.is_playing());
@@ -276,5 +301,23 @@ mod tests {
             clock.block_begins(start + Duration::from_millis(5039 + 30 * block), 480);
         }
         assert!(!clock.is_playing());
+    }
+
+    /// Guards an export with several instances: while one waits, the others must not think that the
+    /// host itself is slow, and that it plays.
+    #[test]
+    fn what_other_instances_wait_is_not_the_hosts_time() {
+        let start = Instant::now();
+        let mut clock = new_clock(HOST, 48_000);
+        let mut other = HostClock {
+            waited_by_all: clock.waited_by_all,
+            ..HostClock::new(HOST, 48_000)
+        };
+        free_wait_after(&mut clock, start, (0..50).map(|block| block / 10));
+        for block in 0..100 {
+            other.has_waited(Duration::from_millis(30));
+            clock.block_begins(start + Duration::from_millis(5 + 30 * block), 480);
+            assert_eq!(clock.free_wait(), MAX_WAIT, "block {block}");
+        }
     }
 }
