@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bunri_stream::engine::{Engine, ModelSource, OpenOptions, SearchPath};
 use bunri_stream::files::to_stereo;
-use bunri_stream::{
+use bunri_stream::{Mode, 
     Encoding, FileReader, FileWriter, HostOptions, OfflineSeparator, Planar, read_clip,
 };
 use bunri_tests::bundle::{Bundles, bounce_program, engine_folder};
@@ -103,14 +103,27 @@ fn through_host(format: Format, bundles: &Bundles, song: &Planar, rate_hz: u32) 
         .collect()
 }
 
+/// The mode in which a new plugin runs: Studio's of one second with the engine's own model, a
+/// file's own with a model of the test's.
+fn mode() -> Mode {
+    match std::env::var_os("BUNRI_MODEL") {
+        Some(_) => Mode::default(),
+        None => Mode::Studio { latency_ms: 1000 },
+    }
+}
+
 /// What the engine itself makes of the song, without a plugin.
 fn separated_offline(song: &Planar, rate_hz: u32) -> Vec<Planar> {
     let source = std::env::var_os("BUNRI_MODEL").map_or(ModelSource::default(), |path| {
         ModelSource::File(path.into())
     });
+    let options = OpenOptions {
+        mode: mode(),
+        ..OpenOptions::default()
+    };
     let engine = Engine::global().expect("the engine");
     let model = engine
-        .open(&source, &OpenOptions::default())
+        .open(&source, &options)
         .expect("the model");
     let mut separator =
         OfflineSeparator::new(model, rate_hz, HostOptions::default()).expect("a separator");
@@ -131,7 +144,8 @@ fn bounce(song: &Path, folder: &Path) -> Option<Vec<Planar>> {
         .arg(song)
         .arg("-o")
         .arg(folder)
-        .args(["--bits", "32f", "--device", "cpu"]);
+        .args(["--bits", "32f", "--device", "cpu"])
+        .args(["--mode", &mode().to_string()]);
     if let Some(model) = std::env::var_os("BUNRI_MODEL") {
         command.arg("--model").arg(model);
     }
