@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use bunri_stream::Planar;
-use bunri_tests::signals::{delayed, max_error, noise, sum};
+use bunri_tests::signals::{FADE_SECONDS, delayed, max_error, noise, sum};
 use bunri_tests::{AuxBuses, Format, Pace, STEMS, Setup};
 
 const RATE_HZ: u32 = 44_100;
@@ -76,15 +76,19 @@ fn hear(format: Format, path: &Path) -> Result<(), String> {
     if stems.iter().all(|stem| rms_dbfs(stem) < -100.0) {
         return Err("all stems are silent: it did not find its engine".to_owned());
     }
-    let expected = delayed(&input, latency_frames);
+    // What comes first fades in.
+    let start = latency_frames + (FADE_SECONDS * f64::from(RATE_HZ)) as usize;
+    let after = |signal: &Planar| signal.slice(start, signal.frames() - start);
+    let expected = after(&delayed(&input, latency_frames));
     for (what, got) in [
         ("the main bus", main),
         ("the sum of the stems", &sum(stems)),
     ] {
-        let (error, frame) = max_error(got, &expected);
+        let (error, frame) = max_error(&after(got), &expected);
         if error > AUDIBLE {
             return Err(format!(
-                "{what} is off the track by {error} at frame {frame}"
+                "{what} is off the track by {error} at frame {}",
+                start + frame
             ));
         }
         println!(

@@ -96,6 +96,10 @@ impl Ardour {
     #[must_use]
     pub fn session(&self, name: &str, rate_hz: u32, calls: &str, input: &Planar) -> Session {
         let folder = self.home.path().join(name);
+        if folder.exists() {
+            // An earlier attempt's.
+            std::fs::remove_dir_all(&folder).expect("the old session removed");
+        }
         let script = self.home.path().join(name).with_extension("lua");
         let text = format!(
             "{}\nbegin({:?}, {rate_hz})\n{calls}\nfinish()\n",

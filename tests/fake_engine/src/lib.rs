@@ -4,10 +4,10 @@
 //! the tests' echo model. A model file is a few words, each with a number:
 //!
 //! ```text
-//! hop 2048  stall_ms 2000  fail_chunks 3  level_percent 90
+//! hop 2048  compute_ms 100  stall_ms 2000  fail_chunks 3  level_percent 90
 //! ```
 //!
-//! With a level below 100 the stems add up to less than the input.
+//! Each chunk takes the time to compute. With a level below 100 the stems add up to less than the input.
 //!
 //! What goes wrong goes wrong on a cue in the audio itself, so that a test knows the very frame: a
 //! chunk with a sample above [`STALL_CUE`] takes `stall_ms` longer, and with one above [`FAIL_CUE`]
@@ -40,6 +40,7 @@ thread_local! {
 /// A model as its file describes it, and what is still to go wrong.
 struct Model {
     hop_frames: u64,
+    compute: Duration,
     stall: Duration,
     fail_chunks: u64,
     level: f32,
@@ -51,6 +52,7 @@ impl Model {
         let text = fs::read_to_string(path).map_err(|error| format!("{error}"))?;
         let mut model = Self {
             hop_frames: 2048,
+            compute: Duration::ZERO,
             stall: Duration::ZERO,
             fail_chunks: 0,
             level: 1.0,
@@ -62,6 +64,7 @@ impl Model {
             let number: u64 = number.ok_or_else(|| format!("no number after {word:?}"))?;
             match word {
                 "hop" => model.hop_frames = number,
+                "compute_ms" => model.compute = Duration::from_millis(number),
                 "stall_ms" => model.stall = Duration::from_millis(number),
                 "level_percent" => model.level = number as f32 / 100.0,
                 "fail_chunks" => model.fail_chunks = number,
@@ -71,8 +74,9 @@ impl Model {
         Ok(model)
     }
 
-    /// Stalls or fails where the loudest sample asks for it.
+    /// Takes its time, and stalls or fails where the loudest sample asks for it.
     fn obey(&mut self, peak: f32) -> Result<(), String> {
+        thread::sleep(self.compute);
         if peak > FAIL_CUE {
             self.failing_chunks = self.fail_chunks;
         } else if peak > STALL_CUE {

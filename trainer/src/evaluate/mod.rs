@@ -7,7 +7,7 @@
 //! ```
 //!
 //! - [`metrics`]: the figures themselves; [`score`]: those of a song, and their means.
-//! - [`bss_eval`]: SDR, ISR, SIR and SAR as museval defines them.
+//! - [`mod@bss_eval`]: SDR, ISR, SIR and SAR as museval defines them.
 //! - [`ideal_mask`], [`mod@baselines`]: what to hold a model's figures against.
 //! - [`track`], [`report`], [`museval_file`]: in and out.
 
