@@ -66,6 +66,8 @@ const STRIPS: f32 = 300.0;
 const MIN_DISPLAY: f32 = 84.0;
 /// Height of the status line.
 const STATUS: f32 = 28.0;
+/// A frame may come so much before it was asked for, in seconds: egui allows for a frame's own time.
+const FRAME_TOLERANCE_S: f64 = 0.03;
 
 /// Draws the editor into all of `ui` and returns what the user asks for, in order.
 pub fn draw(ui: &mut Ui, view: &EditorView, state: &mut EditorState) -> Vec<Action> {
@@ -118,7 +120,7 @@ pub fn draw(ui: &mut Ui, view: &EditorView, state: &mut EditorState) -> Vec<Acti
     grip::grip(ui, &mut draw, window);
     files::chooser(ui, &mut draw);
 
-    ask_for_next_frame(ui, view, state);
+    ask_for_next_frame(ui, view, state, now_s);
     actions
 }
 
@@ -144,17 +146,24 @@ fn advance(view: &EditorView, state: &mut EditorState, now_s: f64, frame_s: f64)
     }
 }
 
-/// As often as there is something new to see.
-fn ask_for_next_frame(ui: &Ui, view: &EditorView, state: &EditorState) {
+/// Asks for a frame as often as there is something new to see, and not while one is on its way: on
+/// X11 every request is a timer of its own, and one more for each event would add up to a frame for
+/// every refresh of the screen.
+fn ask_for_next_frame(ui: &Ui, view: &EditorView, state: &mut EditorState, now_s: f64) {
     let falling = state.holds[..=STEMS].iter().any(meter::Hold::is_moving);
     let pause = if state.preferences.reduced_motion {
         Duration::from_millis(250)
     } else if view.playing || falling {
         Duration::from_micros(16_600)
     } else {
-        Duration::from_millis(100)
+        Duration::from_millis(200)
     };
-    ui.ctx().request_repaint_after(pause);
+    let due_s = now_s + pause.as_secs_f64();
+    let is_coming = now_s + FRAME_TOLERANCE_S < state.next_frame_s && state.next_frame_s <= due_s;
+    if !is_coming {
+        state.next_frame_s = due_s;
+        ui.ctx().request_repaint_after(pause);
+    }
 }
 
 /// Cuts rows off a rectangle.

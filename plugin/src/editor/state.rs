@@ -24,6 +24,8 @@ pub struct EditorState {
     pub(super) put_away: Option<String>,
     /// Size of the window when its corner was taken hold of.
     pub(super) resized_from: Option<egui::Vec2>,
+    /// When the next frame was asked for, in seconds.
+    pub(super) next_frame_s: f64,
     /// When the last frame was drawn, in seconds.
     pub(super) drawn_at_s: Option<f64>,
 }

@@ -1,6 +1,5 @@
 //! The editor drawn without a window: what assistive technology finds in it, what the keyboard and
 //! the mouse do, and that everything stays inside the window.
-#![allow(clippy::unwrap_used)] // Helpers of tests, as tests themselves.
 
 mod states;
 
