@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bunri_stream::engine::{Engine, ModelSource, OpenOptions, SearchPath};
 use bunri_stream::files::to_stereo;
-use bunri_stream::{Mode, 
-    Encoding, FileReader, FileWriter, HostOptions, OfflineSeparator, Planar, read_clip,
+use bunri_stream::{
+    Encoding, FileReader, FileWriter, HostOptions, Mode, OfflineSeparator, Planar, read_clip,
 };
 use bunri_tests::bundle::{Bundles, bounce_program, engine_folder};
 use bunri_tests::own_process::{Environment, in_own_process};
@@ -122,9 +122,7 @@ fn separated_offline(song: &Planar, rate_hz: u32) -> Vec<Planar> {
         ..OpenOptions::default()
     };
     let engine = Engine::global().expect("the engine");
-    let model = engine
-        .open(&source, &options)
-        .expect("the model");
+    let model = engine.open(&source, &options).expect("the model");
     let mut separator =
         OfflineSeparator::new(model, rate_hz, HostOptions::default()).expect("a separator");
     let mut stems = Vec::new();
