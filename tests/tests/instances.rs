@@ -62,7 +62,6 @@ fn play_eight(bundles: &Bundles) {
 /// Guards against an export that loses hops because it waits for other instances: what one of them
 /// waits makes the host look slow to the next, which then takes it for one that plays.
 #[test]
-#[ignore = "not yet: each instance takes what the others wait for the host's own time"]
 fn a_freewheeling_host_loses_nothing_to_other_instances() {
     let name = "a_freewheeling_host_loses_nothing_to_other_instances";
     with_fake_engine(name, "hop 16384 compute_ms 300", LIMIT, || {
