@@ -65,7 +65,7 @@ pub(super) fn train(
     for parameter in network.parameters().values() {
         let _ = parameter.set_requires_grad(true);
     }
-    let mut adam = Adam::new(network.parameters(), config.optimiser.ema_decay);
+    let mut adam = Adam::new(network.parameters(), config.optimiser.adam());
     let mut progress = Progress {
         step: 0,
         best: None,
