@@ -7,6 +7,9 @@
 
 #include <dlfcn.h>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +19,7 @@
 #include <vector>
 
 #include <c10/util/Exception.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -62,11 +66,25 @@ struct Group {
   c10::intrusive_ptr<c10d::ProcessGroup> group;
 };
 
+// libtorch warns of every connection that is tried again, with a page of C++ addresses each. Errors
+// reach the user as errors; the variable is libtorch's own.
+void quieten() {
+  static const bool done = [] {
+    c10::initLogging();
+    if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) {
+      FLAGS_caffe2_log_level = 2; // errors only
+    }
+    return true;
+  }();
+  (void)done;
+}
+
 c10::intrusive_ptr<c10d::TCPStore> open_store(
     const std::string& host,
     uint16_t port,
     bool is_server,
     int64_t timeout_ms) {
+  quieten();
   c10d::TCPStoreOptions options;
   options.port = port;
   options.isServer = is_server;
@@ -162,6 +180,11 @@ extern "C" {
 
 void bunri_c10d_free(char* text) {
   std::free(text);
+}
+
+// Ends the process without the destructors of static objects, which other threads still use.
+void bunri_c10d_exit_at_once(int code) {
+  _exit(code);
 }
 
 char* bunri_c10d_store_host(uint16_t port, int64_t timeout_ms, Store** out) {

@@ -19,6 +19,7 @@ type TensorPointer = *const Opaque;
 
 unsafe extern "C" {
     fn bunri_c10d_free(text: *mut c_char);
+    fn bunri_c10d_exit_at_once(code: c_int) -> !;
     fn bunri_c10d_store_host(port: u16, timeout_ms: i64, out: *mut *mut Opaque) -> Failure;
     fn bunri_c10d_store_connect(
         host: *const c_char,
@@ -364,6 +365,15 @@ impl Drop for Reducer {
     }
 }
 
+/// Ends the process now, whatever its other threads wait for.
+///
+/// Unlike [`std::process::exit`] this runs nothing at exit: a thread that hangs in a collective would
+/// use what libtorch takes down there.
+pub fn exit_at_once(code: i32) -> ! {
+    // SAFETY: may be called at any time, by any thread.
+    unsafe { bunri_c10d_exit_at_once(code) }
+}
+
 fn pointers(tensors: &[Tensor]) -> Vec<TensorPointer> {
     let pointers = tensors.iter().map(|tensor| tensor.as_ptr().cast());
     pointers.collect()
@@ -394,11 +404,19 @@ fn taken(text: *mut c_char) -> Option<String> {
 fn checked(what: &str, failure: Failure) -> Result<(), Error> {
     match taken(failure) {
         None => Ok(()),
-        // What follows the first line is a trace of C++ functions.
         Some(message) => Err(Error {
             what: what.to_owned(),
-            reason: message.lines().next().unwrap_or_default().to_owned(),
+            reason: reason(&message).to_owned(),
         }),
+    }
+}
+
+/// The first line without the place in Gloo's source; what follows is a trace of C++ functions.
+fn reason(message: &str) -> &str {
+    let line = message.lines().next().unwrap_or_default();
+    match line.split_once("] ") {
+        Some((place, reason)) if place.starts_with('[') => reason,
+        _ => line,
     }
 }
 

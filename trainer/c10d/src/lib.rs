@@ -10,7 +10,7 @@
 
 mod foreign;
 
-pub use foreign::{Backend, Group, Reducer, Store};
+pub use foreign::{Backend, Group, Reducer, Store, exit_at_once};
 
 /// What libtorch says went wrong. Its words name addresses, not ranks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
