@@ -11,3 +11,4 @@ pub mod repitch;
 pub mod sampler;
 pub mod shard;
 pub mod songs;
+pub mod stem_file;

@@ -1,14 +1,15 @@
 //! Decoded stems in memory, ready to be cut into segments.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use bunri_stream::Planar;
-use bunri_stream::files::{Clip, read_clip, to_stereo};
+use bunri_stream::files::{Clip, to_stereo};
 use bunri_stream::resample_clip;
 use serde::{Deserialize, Serialize};
 
 use super::songs::{Song, discover_songs};
+use super::stem_file::StemFile;
 
 /// One folder of songs and what of it may be used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -221,17 +222,14 @@ pub fn usable_songs(source: &SongSource, stems: &[String]) -> Result<Vec<Song>> 
 ///
 /// # Errors
 /// If the file does not decode; with its name.
-pub fn load_stereo(file: &Path, rate_hz: u32) -> Result<Planar> {
+pub fn load_stereo(file: &StemFile, rate_hz: u32) -> Result<Planar> {
     let Clip {
         rate_hz: file_rate_hz,
         audio,
-    } = read_clip(file).with_context(|| format!("reading {}", file.display()))?;
+    } = file.read().with_context(|| format!("reading {file}"))?;
     let audio = to_stereo(audio).map_err(|audio| {
         let channels = audio.channel_count();
-        anyhow::anyhow!(
-            "{} has {channels} channels, expected mono or stereo",
-            file.display()
-        )
+        anyhow::anyhow!("{file} has {channels} channels, expected mono or stereo")
     })?;
     Ok(if file_rate_hz == rate_hz {
         audio
@@ -240,6 +238,6 @@ pub fn load_stereo(file: &Path, rate_hz: u32) -> Result<Planar> {
     })
 }
 
-fn load_track(file: &Path, rate_hz: u32) -> Result<Track> {
+fn load_track(file: &StemFile, rate_hz: u32) -> Result<Track> {
     Ok(Track::new(&load_stereo(file, rate_hz)?, rate_hz))
 }
