@@ -17,6 +17,7 @@ use super::batches::Batches;
 use super::log::{Event, Log};
 use super::state::{self, Progress};
 use super::validate::{Scores, Validation};
+use crate::data::cache::Cache;
 use crate::data::pool::Pool;
 use crate::data::sampler::Sampler;
 use crate::data::shard::Shard;
@@ -84,10 +85,20 @@ pub(super) fn train(
     let frames = network.window().chunk_frames;
     let Signature { rate_hz, stems, .. } = network.signature();
     let spinner = ProgressBar::new_spinner();
-    let pool = Pool::load(&config.data.train, &stems, rate_hz, |song| {
-        spinner.set_message(format!("decoding {song}"));
-        spinner.tick();
-    })?;
+    let cache = Cache::new(&config.cache_folder(), rate_hz)?;
+    let pool = Pool::load(
+        &config.data.train,
+        &stems,
+        &cache,
+        config.data.strict,
+        |file| {
+            spinner.set_message(format!("decoding {file}"));
+            spinner.tick();
+        },
+    )?;
+    for notice in &pool.skipped {
+        eprintln!("{notice}");
+    }
     let validation = Validation::load(
         &config.data.valid,
         &stems,
