@@ -9,9 +9,11 @@
 //! - [`cache`], [`track`]: stems decoded onto disk, and read from there a segment at a time.
 //! - [`pool`], [`plan`]: the songs of a training, whole or partly labelled.
 //! - [`sampler`], [`shard`], [`example`], [`augment`], [`repitch`]: examples by number.
+//! - [`check`]: what is wrong with songs.
 
 pub mod augment;
 pub mod cache;
+pub mod check;
 mod decode;
 pub mod example;
 #[cfg(test)]
