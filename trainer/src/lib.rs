@@ -19,6 +19,7 @@ pub mod evaluate;
 pub mod export;
 pub mod import;
 pub mod info;
+pub mod launch;
 pub mod model;
 pub mod render;
 pub mod stream_args;
