@@ -67,6 +67,11 @@ impl Attempt {
             variables.extend(defaults.into_iter().filter(unset));
             ranks.push(Rank::start(rank, command, &variables)?);
         }
+        let processes: Vec<String> = ranks
+            .iter()
+            .map(|rank| rank.process().to_string())
+            .collect();
+        eprintln!("launch: {nproc} ranks, processes {}", processes.join(", "));
         Ok(Self {
             ranks,
             _store: store,

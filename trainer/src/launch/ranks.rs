@@ -60,6 +60,11 @@ impl Rank {
         })
     }
 
+    /// Its process number.
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How it has ended, if it has.
     pub(super) fn poll(&mut self) -> Result<Option<ExitStatus>> {
         if self.status.is_none() {
