@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::guard::GuardConfig;
 use super::{AdamConfig, overrides};
+use crate::adversarial::AdversarialConfig;
 use crate::data::augment::AugmentConfig;
 use crate::data::pool::SongSource;
+use crate::distributed::DistributedConfig;
 use crate::losses::LossConfig;
 
 /// A whole run. Paths are relative to the folder the command runs in.
@@ -33,11 +35,17 @@ pub struct TrainConfig {
     /// What is minimised.
     #[serde(default)]
     pub loss: LossConfig,
+    /// Discriminators beside it; none where left out.
+    #[serde(default)]
+    pub adversarial: Option<AdversarialConfig>,
     /// How the weights are moved.
     pub optimiser: OptimiserConfig,
     /// How often to look and to save.
     #[serde(default)]
     pub validation: ValidationConfig,
+    /// How several processes train together.
+    #[serde(default)]
+    pub distributed: DistributedConfig,
     /// What happens to a training that diverges.
     #[serde(default)]
     pub guard: GuardConfig,
@@ -69,6 +77,9 @@ pub struct CardConfig {
 pub struct DataConfig {
     /// Training songs.
     pub train: Vec<SongSource>,
+    /// Songs that nothing learns from, on which the discriminators' overfitting shows.
+    #[serde(default)]
+    pub held_out: Vec<SongSource>,
     /// Validation songs; a source's `stems` are those that are scored.
     pub valid: Vec<SongSource>,
 }
@@ -123,6 +134,10 @@ impl Default for OptimiserConfig {
 pub struct ValidationConfig {
     /// Steps between validations.
     pub every_steps: u64,
+    /// Steps between measurements of the discriminators' overfitting.
+    pub measure_every_steps: u64,
+    /// Batches of learned and of held-out examples for each measurement.
+    pub measure_batches: u64,
     /// Steps between saves of the training state.
     pub save_every_steps: u64,
     /// Minutes after which the training state is saved at the latest.
@@ -136,6 +151,8 @@ impl Default for ValidationConfig {
     fn default() -> Self {
         Self {
             every_steps: 500,
+            measure_every_steps: 100,
+            measure_batches: 4,
             save_every_steps: 100,
             save_every_minutes: 10.0,
             segments_per_song: 16,
@@ -195,9 +212,17 @@ impl TrainConfig {
         );
         self.optimiser.adam().validate().context("in [optimiser]")?;
         self.loss.validate()?;
+        if let Some(adversarial) = &self.adversarial {
+            adversarial.validate()?;
+        }
+        self.distributed.validate()?;
         ensure!(
             self.validation.every_steps > 0,
             "validation.every_steps must be at least 1"
+        );
+        ensure!(
+            self.validation.measure_every_steps > 0 && self.validation.measure_batches > 0,
+            "validation.measure_every_steps and measure_batches must be at least 1"
         );
         ensure!(
             self.validation.save_every_steps > 0,

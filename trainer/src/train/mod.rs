@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! TrainConfig ─ Pool ─ Sampler ─ Batches ─ Generator ─ Guard ─ Validation ─ best.safetensors
-//!                                              └─ state.safetensors (every few steps)
+//!                                  │       ↑↓    └─ state.safetensors (every few steps)
+//!                                  └──── Opponent (discriminators, held-out songs)
 //! ```
+//!
+//! On several processes each has this loop with its share of every batch; gradients are averaged,
+//! decisions are taken on sums over all of them, and rank 0 writes.
 
 pub(crate) mod adam;
 mod batches;
@@ -14,6 +18,7 @@ mod guard;
 mod interruption;
 mod log;
 mod means;
+mod opponent;
 mod overrides;
 mod session;
 mod state;

@@ -9,19 +9,22 @@ use anyhow::{Context, Result, bail};
 use bunri_model::network::Signature;
 use bunri_model::{Checkpoint, DeviceChoice, Provenance, Storage};
 use indicatif::{ProgressBar, ProgressStyle};
+use tch::{Device, Tensor};
 
 use super::TrainConfig;
 use super::batches::Batches;
 use super::folder::RunFolder;
-use super::generator::{Generator, StepReport};
+use super::generator::{Generator, Part, StepReport};
 use super::interruption::interruption;
 use super::log::{Event, Log};
 use super::means::Means;
+use super::opponent::Opponent;
 use super::state::{self, Progress};
 use super::validate::{Scores, Validation};
 use crate::data::pool::Pool;
 use crate::data::sampler::Sampler;
 use crate::data::shard::Shard;
+use crate::distributed::{Cluster, Environment};
 
 /// Steps whose mean goes into one line of the log.
 const LOG_EVERY_STEPS: u64 = 20;
@@ -34,16 +37,41 @@ pub(super) fn train(
     if let Some(threads) = config.threads {
         tch::set_num_threads(threads);
     }
-    let device = config.device.parse::<DeviceChoice>()?.resolve()?;
+    let choice = config.device.parse::<DeviceChoice>()?;
+    let (cluster, device) = match Environment::read()? {
+        None => (Cluster::alone(), choice.resolve()?),
+        Some(place) => {
+            let device = place.device(choice)?;
+            let cluster = Cluster::join(&place, device, &config.distributed)?;
+            (cluster, device)
+        }
+    };
+    let result = train_on(&cluster, device, config, stop_after, init);
+    cluster.finish(result)
+}
+
+fn train_on(
+    cluster: &Cluster,
+    device: Device,
+    config: &TrainConfig,
+    stop_after: Option<u64>,
+    init: Option<&Path>,
+) -> Result<()> {
     let folder = RunFolder::create(&config.output)?;
-    let generator = Generator::new(config, init, device)?;
+    let generator = Generator::new(config, init, device, cluster)?;
+    let opponent = Opponent::new(config, &*generator.network, cluster)?;
     // A segment without frames left over: its output is what the loss looks at.
     let frames = generator.network.window().chunk_frames;
     let Signature { rate_hz, stems, .. } = generator.network.signature();
-    let spinner = ProgressBar::new_spinner();
+    let spinner = if cluster.is_first() {
+        ProgressBar::new_spinner()
+    } else {
+        ProgressBar::hidden()
+    };
     let pool = Pool::load(&config.data.train, &stems, rate_hz, |song| {
         spinner.set_message(format!("decoding {song}"));
         spinner.tick();
+        cluster.still_here();
     })?;
     let validation = Validation::load(
         &config.data.valid,
@@ -57,9 +85,11 @@ pub(super) fn train(
     let sampler = Arc::new(Sampler::new(pool, &stems, augment, frames, config.seed)?);
     let audio_seconds = frames as f64 * config.optimiser.batch as f64 / f64::from(rate_hz);
     let mut session = Session {
+        cluster,
         config,
         folder,
         generator,
+        opponent,
         progress: Progress::default(),
         validation,
         sampler,
@@ -73,9 +103,11 @@ pub(super) fn train(
 
 /// Everything that a run touches.
 struct Session<'a> {
+    cluster: &'a Cluster,
     config: &'a TrainConfig,
     folder: RunFolder,
     generator: Generator,
+    opponent: Option<Opponent>,
     progress: Progress,
     validation: Validation,
     sampler: Arc<Sampler>,
@@ -89,17 +121,26 @@ impl Session<'_> {
     /// Goes on where an earlier run of the same output stopped, or notes where this one starts, so
     /// that there always is a state to return to.
     fn resume(&mut self) -> Result<()> {
-        if !self.folder.state.exists() {
+        // As rank 0 sees it: where one rank finds no state, all start anew.
+        let is_first = self.cluster.is_first();
+        if !(self.cluster).any(is_first && self.folder.state.exists())? {
             return self.save_state();
         }
         self.restore()?;
-        let step = self.progress.step;
-        eprintln!("resuming {} at step {step}", self.config.output.display());
+        if is_first {
+            let step = self.progress.step;
+            eprintln!("resuming {} at step {step}", self.config.output.display());
+        }
         Ok(())
     }
 
     fn run(&mut self, stop_after: Option<u64>) -> Result<()> {
-        let mut log = Log::open(&self.folder.log, self.progress.step)?;
+        let is_first = self.cluster.is_first();
+        let mut log = if is_first {
+            Log::open(&self.folder.log, self.progress.step)?
+        } else {
+            Log::nowhere()
+        };
         log.write(&Event::Start {
             step: self.progress.step,
             parameters: self.config.model.parameter_count(),
@@ -107,14 +148,18 @@ impl Session<'_> {
         });
         let steps = self.config.optimiser.steps;
         let last_step = steps.min(stop_after.unwrap_or(u64::MAX));
-        let bar = progress_bar(last_step, self.progress.step);
+        let bar = if is_first {
+            progress_bar(last_step, self.progress.step)
+        } else {
+            ProgressBar::hidden()
+        };
         while let Err(Diverged(why)) = self.run_to(last_step, &mut log, &bar)? {
             self.return_to_last_good(&why, &mut log)?;
             bar.println(format!("{why}: back at step {}", self.progress.step));
         }
         self.save_state()?;
         bar.finish();
-        if self.interrupted.load(Ordering::Relaxed) {
+        if is_first && self.progress.step < last_step {
             let step = self.progress.step;
             eprintln!("stopped at step {step}: the same command resumes it");
         }
@@ -129,49 +174,104 @@ impl Session<'_> {
         bar: &ProgressBar,
     ) -> Result<Result<(), Diverged>> {
         let first_batch = self.progress.step + self.progress.passed_over;
-        let parts = self.config.optimiser.accumulate;
-        let shard = Shard::new(self.config.optimiser.batch, 0, 1)?;
+        let (rank, world) = (self.cluster.rank(), self.cluster.world());
+        let shard = Shard::new(self.config.optimiser.batch, rank, world)?;
         let batches = Batches::start(Arc::clone(&self.sampler), shard, first_batch)?;
         let mut means = Means::default();
-        while self.progress.step < last_step && !self.interrupted.load(Ordering::Relaxed) {
+        while self.progress.step < last_step {
             let started = Instant::now();
-            let returns = self.progress.guard.returns;
-            let learning_rate = self.config.optimiser.rate_at(self.progress.step)
-                * self.config.guard.backoff.powi(returns as i32);
-            let report = self.step(&batches, parts)?;
-            let watch = &mut self.progress.guard;
             let step = self.progress.step;
-            if let Some(why) = watch.look(&self.config.guard, step, report.loss, report.grad_norm) {
+            self.cluster.at_step(step);
+            let returns = self.progress.guard.returns;
+            let learning_rate = self.config.optimiser.rate_at(step)
+                * self.config.guard.backoff.powi(returns as i32);
+            let (report, call) = self.step(&batches, learning_rate)?;
+            if let Some(why) = call.diverged {
                 return Ok(Err(Diverged(why)));
             }
-            let longest = self.config.optimiser.clip_grad_norm;
-            (self.generator).step(learning_rate, report.grad_norm, longest);
             let seconds = started.elapsed().as_secs_f64();
             self.progress.step += 1;
             self.progress.seconds += seconds;
             means.add(&report, seconds);
-            self.after_step(last_step, learning_rate, &mut means, log, bar)?;
             bar.set_message(format!(
                 "loss {:.4}  {:.1} s of audio/s",
                 report.loss,
                 self.audio_seconds / seconds
             ));
+            self.after_step(last_step, learning_rate, call.is_time, &mut means, log, bar)?;
+            if call.is_interrupted {
+                break;
+            }
         }
         Ok(Ok(()))
     }
 
-    /// Gradients of one batch, in `parts` one after another.
-    fn step(&mut self, batches: &Batches, parts: usize) -> Result<StepReport> {
-        let device = self.generator.network.device();
-        let batch = batches.next()?.to_device(device);
+    /// One batch: the generator's step and its opponent's.
+    fn step(&mut self, batches: &Batches, learning_rate: f64) -> Result<(StepReport, Call)> {
+        let Self {
+            cluster,
+            config,
+            generator,
+            opponent,
+            progress,
+            ..
+        } = self;
+        let batch = batches.next()?.to_device(generator.network.device());
+        let parts = config.optimiser.accumulate;
         let mut report = StepReport::default();
-        for part in batch.split(parts) {
-            let share = 1.0 / parts as f64;
-            let _ =
-                (self.generator).learn_from(&part, share, &mut report, |_, _| Ok(Vec::new()))?;
+        let mut shown = Vec::new();
+        for (index, piece) in batch.split(parts).iter().enumerate() {
+            let part = Part {
+                share: 1.0 / parts as f64,
+                is_last: index + 1 == parts,
+            };
+            let further = |output: &Tensor, stems: &Tensor| match opponent {
+                None => Ok(Vec::new()),
+                Some(opponent) => opponent.generator_terms(piece, output, stems, progress.step),
+            };
+            shown.push(generator.learn_from(piece, part, cluster, &mut report, further)?);
         }
-        report.grad_norm = self.generator.adam.grad_norm();
-        Ok(report)
+        report.grad_norm = generator.adam.grad_norm();
+        let call = self.decide(&mut report)?;
+        if call.diverged.is_some() {
+            return Ok((report, call));
+        }
+        let longest = self.config.optimiser.clip_grad_norm;
+        (self.generator).step(learning_rate, report.grad_norm, longest);
+        if let Some(opponent) = &mut self.opponent {
+            let (outputs, stems): (Vec<Tensor>, Vec<Tensor>) = shown.into_iter().unzip();
+            let (output, stems) = (Tensor::cat(&outputs, 0), Tensor::cat(&stems, 0));
+            let step = self.progress.step;
+            opponent.learn(&batch, &output, &stems, step, self.cluster, &mut report)?;
+        }
+        Ok((report, call))
+    }
+
+    /// What all ranks do next, decided on figures that all of them have.
+    fn decide(&mut self, report: &mut StepReport) -> Result<Call> {
+        let minutes = self.config.validation.save_every_minutes;
+        let is_time = self.saved.elapsed() >= Duration::from_secs_f64(60.0 * minutes);
+        let flags = [self.interrupted.load(Ordering::Relaxed), is_time];
+        let own = [report.loss]
+            .into_iter()
+            .chain(report.losses.values().copied());
+        let own: Vec<f64> = own
+            .chain(flags.map(|flag| f64::from(u8::from(flag))))
+            .collect();
+        let sums = self.cluster.sum_figures(&own)?;
+        let (losses, flags) = sums.split_at(own.len() - flags.len());
+        let world = self.cluster.world() as f64;
+        report.loss = losses[0] / world;
+        for (loss, sum) in report.losses.values_mut().zip(&losses[1..]) {
+            *loss = sum / world;
+        }
+        let step = self.progress.step;
+        let watch = &mut self.progress.guard;
+        Ok(Call {
+            diverged: watch.look(&self.config.guard, step, report.loss, report.grad_norm),
+            is_interrupted: flags[0] > 0.0,
+            is_time: flags[1] > 0.0,
+        })
     }
 
     /// Log, validation and state, each when it is due.
@@ -179,6 +279,7 @@ impl Session<'_> {
         &mut self,
         last_step: u64,
         learning_rate: f64,
+        is_time: bool,
         means: &mut Means,
         log: &mut Log,
         bar: &ProgressBar,
@@ -190,12 +291,21 @@ impl Session<'_> {
             log.write(&means.take(step, learning_rate, self.audio_seconds));
         }
         let due = &self.config.validation;
+        if step.is_multiple_of(due.measure_every_steps)
+            && let Some(opponent) = &mut self.opponent
+        {
+            let network = &*self.generator.network;
+            let report = opponent.measure(network, &self.sampler, &self.progress, self.cluster)?;
+            log.write(&Event::Overfitting {
+                step,
+                report: &report,
+            });
+        }
         if step.is_multiple_of(due.every_steps) || is_last {
             self.validate(log, bar)?;
         }
-        let minutes = Duration::from_secs_f64(60.0 * due.save_every_minutes);
-        let is_time = step.is_multiple_of(due.save_every_steps) || self.saved.elapsed() >= minutes;
-        if is_time && !is_last {
+        let is_due = is_time || step.is_multiple_of(self.config.validation.save_every_steps);
+        if is_due && !is_last {
             // What was saved before lies there unharmed, and the disk may have room again.
             if let Err(error) = self.save_state() {
                 let text = format!("step {step} was not saved, the run goes on: {error:#}");
@@ -219,6 +329,8 @@ impl Session<'_> {
                 returns - 1
             );
         }
+        // Rank 0's last save is whole on the disk before any rank reads it.
+        self.cluster.barrier()?;
         let diverged_at = self.progress.step + self.progress.passed_over;
         self.restore()?;
         self.progress.guard.returns = returns;
@@ -238,7 +350,7 @@ impl Session<'_> {
             return Ok(());
         }
         let network = self.generator.shipped()?;
-        let scores = self.validation.score(&*network);
+        let scores = self.validation.score(&*network, self.cluster)?;
         let step = self.progress.step;
         let is_best = self.progress.best.is_none_or(|(best, _)| scores.l1 < best);
         if is_best {
@@ -250,6 +362,9 @@ impl Session<'_> {
             is_best,
             scores: &scores,
         });
+        if !self.cluster.is_first() {
+            return Ok(());
+        }
         bar.println(summary(step, &scores, is_best));
         let checkpoint = Checkpoint {
             network,
@@ -286,11 +401,13 @@ impl Session<'_> {
 
     fn save_state(&mut self) -> Result<()> {
         self.progress.balancer = self.generator.balancer.clone();
-        state::save(
-            &self.folder.state,
-            &self.generator.adam.state(),
-            &self.progress,
-        )?;
+        let mut tensors = self.generator.adam.state();
+        if let Some(opponent) = &self.opponent {
+            opponent.save(&mut tensors, &mut self.progress);
+        }
+        if self.cluster.is_first() {
+            state::save(&self.folder.state, &tensors, &self.progress)?;
+        }
         self.saved = Instant::now();
         Ok(())
     }
@@ -301,9 +418,19 @@ impl Session<'_> {
             .restore(&tensors, progress.step)
             .with_context(|| format!("resuming from {}", self.folder.state.display()))?;
         self.generator.balancer = progress.balancer.clone();
+        if let Some(opponent) = &mut self.opponent {
+            opponent.restore(&tensors, &progress)?;
+        }
         self.progress = progress;
         Ok(())
     }
+}
+
+/// What all ranks do after a step.
+struct Call {
+    diverged: Option<String>,
+    is_interrupted: bool,
+    is_time: bool,
 }
 
 /// Why a run has to return to its last good state.
