@@ -1,6 +1,6 @@
 //! What a training run is made of: one TOML file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use bunri_model::NetworkConfig;
@@ -161,25 +161,32 @@ impl Default for ValidationConfig {
 }
 
 impl TrainConfig {
-    /// Reads and checks a config file.
-    ///
-    /// `overrides` are fields set on the command line, `section.field=value`.
+    /// Reads and checks a config: files, later ones laid over earlier ones, and fields set on the
+    /// command line, `section.field=value`.
     ///
     /// # Errors
     /// Unknown or missing fields with their place in the file; values that cannot work.
-    pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("reading the config {}", path.display()))?;
-        let explain = || format!("in the config {}", path.display());
-        let config: Self = if overrides.is_empty() {
+    pub fn load(files: &[PathBuf], overrides: &[String]) -> Result<Self> {
+        let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+        let explain = || format!("in the config {}", names.join(" + "));
+        let read = |file: &PathBuf| {
+            std::fs::read_to_string(file)
+                .with_context(|| format!("reading the config {}", file.display()))
+        };
+        let config: Self = match (files, overrides) {
             // Straight from the text: errors then show the line.
-            toml::from_str(&text).with_context(explain)?
-        } else {
-            let mut table = toml::from_str(&text).with_context(explain)?;
-            for text in overrides {
-                overrides::set(&mut table, text)?;
+            ([file], []) => toml::from_str(&read(file)?).with_context(explain)?,
+            _ => {
+                let mut table = toml::Table::new();
+                for file in files {
+                    let above = toml::from_str(&read(file)?);
+                    overrides::lay(&mut table, above.with_context(explain)?);
+                }
+                for text in overrides {
+                    overrides::set(&mut table, text)?;
+                }
+                table.try_into().with_context(explain)?
             }
-            table.try_into().with_context(explain)?
         };
         config.validate().with_context(explain)?;
         Ok(config)

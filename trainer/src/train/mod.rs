@@ -34,9 +34,9 @@ pub use guard::GuardConfig;
 /// Command line of `trainer train`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run's config file (TOML).
-    #[arg(long)]
-    pub config: PathBuf,
+    /// The run's config file (TOML); given several times, later files lie over earlier ones.
+    #[arg(long, required = true)]
+    pub config: Vec<PathBuf>,
     /// Set a field of the config: `--set optimiser.steps=200`, as often as needed.
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub overrides: Vec<String>,
