@@ -10,6 +10,7 @@ use bunri_c10d::Store;
 use rustix::process::Signal;
 
 use super::ranks::Rank;
+use super::ranks_in_words;
 
 /// How often the ranks are looked after.
 const POLL: Duration = Duration::from_millis(20);
@@ -71,7 +72,11 @@ impl Attempt {
             .iter()
             .map(|rank| rank.process().to_string())
             .collect();
-        eprintln!("launch: {nproc} ranks, processes {}", processes.join(", "));
+        eprintln!(
+            "launch: {}, processes {}",
+            ranks_in_words(nproc),
+            processes.join(", ")
+        );
         Ok(Self {
             ranks,
             _store: store,
@@ -114,12 +119,15 @@ impl Attempt {
             let signalled = signals.load(Ordering::Relaxed) - signals_before;
             if signalled > 0 && !is_interrupted {
                 is_interrupted = true;
-                eprintln!("launch: asked to end: passing that on to {running} ranks");
+                eprintln!(
+                    "launch: asked to end: passing that on to {}",
+                    ranks_in_words(running)
+                );
             }
             match asked {
                 None if is_interrupted || !failed.is_empty() => {
                     if !is_interrupted {
-                        eprintln!("launch: ending the other {running} ranks");
+                        eprintln!("launch: ending the other {}", ranks_in_words(running));
                     }
                     self.signal_all(Signal::TERM);
                     asked = Some(Instant::now());

@@ -73,16 +73,27 @@ pub fn run(args: Args) -> Result<()> {
             Outcome::Failed { ranks, how } => (ranks, how),
         };
         if restart == args.max_restarts {
-            bail!("{failed} of {nproc} ranks failed, {restart} restarts: {how}");
+            bail!(
+                "{failed} of {} failed (restarts: {restart}): {how}",
+                ranks_in_words(nproc)
+            );
         }
         restart += 1;
         if args.min_nproc.is_some() {
             nproc = nproc.saturating_sub(failed).max(least);
         }
         eprintln!(
-            "launch: starting again on {nproc} ranks (restart {restart} of {})",
+            "launch: starting again: {} (restart {restart} of {})",
+            ranks_in_words(nproc),
             args.max_restarts
         );
+    }
+}
+
+fn ranks_in_words(count: usize) -> String {
+    match count {
+        1 => "1 rank".to_owned(),
+        _ => format!("{count} ranks"),
     }
 }
 
