@@ -7,10 +7,10 @@ use bunri_stream::Planar;
 use bunri_stream::files::{Encoding, FileWriter};
 
 /// Sample rate of all songs.
-pub const RATE_HZ: u32 = 8_000;
+pub(crate) const RATE_HZ: u32 = 8_000;
 
 /// A folder with two songs to train on and one to validate with.
-pub fn songs() -> tempfile::TempDir {
+pub(crate) fn songs() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_song(&folder.path().join("train/one"), 1);
     write_song(&folder.path().join("train/two"), 2);
