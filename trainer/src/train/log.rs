@@ -10,6 +10,7 @@ use bunri_model::checkpoint::write_atomically;
 use serde::Serialize;
 
 use super::validate::Scores;
+use crate::adversarial::ControlReport;
 
 /// One line.
 #[derive(Serialize)]
@@ -38,6 +39,12 @@ pub(super) enum Event<'a> {
         is_best: bool,
         scores: &'a Scores,
     },
+    /// How far discriminators overfit, and what was done about it.
+    Overfitting {
+        step: u64,
+        #[serde(flatten)]
+        report: &'a ControlReport,
+    },
     /// Something that a reader of the curves has to know.
     Notice { step: u64, text: &'a str },
 }
@@ -45,7 +52,7 @@ pub(super) enum Event<'a> {
 /// An open log file.
 #[derive(Debug)]
 pub(super) struct Log {
-    file: File,
+    file: Option<File>,
 }
 
 impl Log {
@@ -69,14 +76,22 @@ impl Log {
         }
         let file = OpenOptions::new().create(true).append(true).open(path);
         Ok(Self {
-            file: file.with_context(opening)?,
+            file: Some(file.with_context(opening)?),
         })
+    }
+
+    /// What ranks after the first write to.
+    pub(super) fn nowhere() -> Self {
+        Self { file: None }
     }
 
     /// Appends one line. A disk that is full is said on standard error and ends no training.
     pub(super) fn write(&mut self, event: &Event<'_>) {
+        let Some(file) = &mut self.file else {
+            return;
+        };
         let written = serde_json::to_string(event).map_err(std::io::Error::from);
-        let written = written.and_then(|line| self.file.write_all(format!("{line}\n").as_bytes()));
+        let written = written.and_then(|line| file.write_all(format!("{line}\n").as_bytes()));
         if let Err(error) = written {
             eprintln!("the log misses a line: {error}");
         }
