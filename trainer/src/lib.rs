@@ -19,6 +19,7 @@ pub mod export;
 pub mod import;
 pub mod info;
 pub mod model;
+pub mod python;
 pub mod render;
 pub mod stream_args;
 pub mod table;

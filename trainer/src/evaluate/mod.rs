@@ -11,6 +11,7 @@
 //! - [`ideal_mask`], [`mod@baselines`]: what to hold a model's figures against.
 //! - [`track`], [`report`], [`museval_file`]: in and out.
 
+pub mod against_museval;
 pub mod baselines;
 pub mod bss_eval;
 pub mod ideal_mask;
@@ -33,8 +34,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::data::songs::{Song, discover_songs};
 use crate::model::{self, Model};
 use crate::stream_args::StreamArgs;
+use against_museval::Museval;
 use baselines::{MODEL, baselines};
-use bss_eval::bss_eval;
+use bss_eval::{BssScores, bss_eval};
 use museval_file::museval_json;
 use report::{Report, SongReport};
 use score::{StemScores, score_song};
@@ -80,6 +82,10 @@ pub struct Args {
     /// as museval does: a JSON file for each song.
     #[arg(long, value_name = "DIR")]
     museval: Option<PathBuf>,
+    /// Also let PyPI museval 0.4.1 score the same stems, in this Python (e.g. venv/bin/python), and
+    /// print how far it is from our figures and how long both took.
+    #[arg(long, value_name = "PYTHON")]
+    against_museval: Option<PathBuf>,
 }
 
 /// Runs the subcommand: tables on standard output, progress on standard error.
@@ -107,16 +113,22 @@ pub fn run(args: Args) -> Result<()> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("--museval {}", folder.display()))?;
     }
+    let python = args.against_museval.as_deref();
+    let mut museval = python.map(Museval::start).transpose()?;
     let mut reports = Vec::new();
     for (index, song) in songs.iter().enumerate() {
         let label = format!("{}/{} {}", index + 1, songs.len(), song.name);
-        let report = evaluate_song(&model, song, &stems, &label, &args)
+        let report = evaluate_song(&model, song, &stems, &label, &args, &mut museval)
             .with_context(|| format!("song {}", song.name))?;
         reports.push(report);
     }
     let data = args.data.display().to_string();
+    let comparisons = museval.map(|museval| museval.comparisons);
     let report = Report::new(card, !args.no_consistency, data, stems, reports);
     print!("{}", report.tables());
+    if let Some(comparisons) = &comparisons {
+        println!("{}", against_museval::table(comparisons));
+    }
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report).context("cannot write the report as JSON")?;
         write_atomically(path, &json)
@@ -156,6 +168,7 @@ fn evaluate_song(
     stems: &[String],
     label: &str,
     args: &Args,
+    museval: &mut Option<Museval>,
 ) -> Result<SongReport> {
     let progress = progress_bar(label);
     let track = Track::load(song)?;
@@ -185,8 +198,15 @@ fn evaluate_song(
             .map(|(name, truth, guess)| (*name, *truth, guess))
             .collect();
         let mut scores = score_song(&pairs, track.rate_hz, args.windows);
-        if let Some(folder) = args.museval.as_ref().filter(|_| system == MODEL) {
-            add_bss(&pairs, track.rate_hz, &mut scores, folder, &song.name)?;
+        if system == MODEL && (museval.is_some() || args.museval.is_some()) {
+            let audio: Vec<_> = pairs.iter().map(|(_, a, b)| (*a, *b)).collect();
+            let found = match museval {
+                Some(museval) => museval.compare(&song.name, &audio, track.rate_hz)?,
+                None => bss_eval(&audio, track.rate_hz as usize)?,
+            };
+            let names = pairs.iter().map(|(name, ..)| *name);
+            let targets: Vec<_> = names.zip(&found).collect();
+            add_bss(&targets, &mut scores, args.museval.as_deref(), &song.name)?;
         }
         systems.insert(system.to_owned(), scores);
         Ok::<_, anyhow::Error>(())
@@ -214,25 +234,19 @@ fn evaluate_song(
 
 /// BSS Eval of one song's stems: its medians into `scores`, all of it into museval's file.
 fn add_bss(
-    pairs: &[(&str, &Planar, &Planar)],
-    rate_hz: u32,
+    targets: &[(&str, &BssScores)],
     scores: &mut StemScores,
-    folder: &Path,
+    folder: Option<&Path>,
     song: &str,
 ) -> Result<()> {
-    let audio: Vec<_> = pairs
-        .iter()
-        .map(|(_, truth, guess)| (*truth, *guess))
-        .collect();
-    let found = bss_eval(&audio, rate_hz as usize)?;
-    let targets: Vec<_> = pairs.iter().map(|(name, ..)| *name).zip(&found).collect();
-    for (name, found) in &targets {
+    for (name, found) in targets {
         if let Some(score) = scores.get_mut(*name) {
             score.add_bss(found);
         }
     }
+    let Some(folder) = folder else { return Ok(()) };
     let path = folder.join(format!("{song}.json"));
-    write_atomically(&path, museval_json(&targets).as_bytes())
+    write_atomically(&path, museval_json(targets).as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
