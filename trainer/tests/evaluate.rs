@@ -112,7 +112,7 @@ fn windowed_sdr_equals_museval() {
 fn bss_eval_equals_museval() {
     let (golden, references, estimates) = golden();
     let pairs: Vec<(&Planar, &Planar)> = references.iter().zip(&estimates).collect();
-    let scores = bss_eval(&pairs, golden.window_frames).unwrap();
+    let scores = bss_eval(&pairs, golden.window_frames, 2).unwrap();
     assert_eq!(scores.len(), 3);
     for (stem, scores) in scores.iter().enumerate() {
         let what = |figure: &str| format!("{figure} of stem {stem}");
@@ -121,6 +121,58 @@ fn bss_eval_equals_museval() {
         assert_close(&what("SIR"), &scores.sir_db, &golden.sir_db[stem]);
         assert_close(&what("SAR"), &scores.sar_db, &golden.sar_db[stem]);
     }
+}
+
+/// Guards against both packages' drifting apart where golden noise does not look: live, and through
+/// what users run.
+#[test]
+fn the_comparison_with_museval_finds_no_difference() {
+    let Some(python) = python_with("museval") else {
+        return;
+    };
+    let bench = Bench::new();
+    for (seed, stem) in ["drums", "bass", "other", "vocals"].into_iter().enumerate() {
+        bench.write("a", stem, RATE_HZ, &noise(seed as u32, 17_000));
+    }
+    let folder = bench.path("museval");
+    let report = bench
+        .evaluate(&[
+            "--against-museval",
+            python.to_str().unwrap(),
+            "--museval",
+            folder.to_str().unwrap(),
+        ])
+        .unwrap();
+    let comparison = &report["against_museval"][0];
+    assert_eq!(comparison["song"], "a");
+    // Two windows, four stems, four figures.
+    assert_eq!(comparison["values"], 32);
+    for largest in comparison["max_difference_db"].as_array().unwrap() {
+        // As the golden test's, and far below what anyone could hear or report.
+        assert!(largest.as_f64().unwrap() < 1e-6, "{comparison}");
+    }
+    assert!(folder.join("a.json").exists());
+}
+
+/// The Python that `BUNRI_PYTHON` names, or the system's, if it has the package.
+fn python_with(package: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("BUNRI_PYTHON").unwrap_or_else(|| "python3".into());
+    let import = std::process::Command::new(&python)
+        .args([
+            "-c",
+            &format!("import importlib.metadata as m; m.version({package:?})"),
+        ])
+        .env_remove("LD_LIBRARY_PATH")
+        .stderr(std::process::Stdio::null())
+        .status();
+    let found = import.is_ok_and(|status| status.success());
+    if !found {
+        println!(
+            "SKIPPED: {} has no {package}; BUNRI_PYTHON names another",
+            python.display()
+        );
+    }
+    found.then(|| python.into())
 }
 
 const RATE_HZ: u32 = 8000;

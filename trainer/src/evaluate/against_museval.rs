@@ -79,8 +79,9 @@ impl Museval {
         rate_hz: u32,
     ) -> Result<Vec<BssScores>> {
         let window_frames = rate_hz as usize;
+        let threads = tch::get_num_threads().unsigned_abs() as usize;
         let started = Instant::now();
-        let ours = bss_eval(pairs, window_frames)?;
+        let ours = bss_eval(pairs, window_frames, threads)?;
         let our_seconds = started.elapsed().as_secs_f64();
         let (theirs, museval_seconds) = self.museval(pairs, window_frames)?;
         let (max_difference_db, values) = differences(&ours, &theirs)?;

@@ -123,12 +123,9 @@ pub fn run(args: Args) -> Result<()> {
         reports.push(report);
     }
     let data = args.data.display().to_string();
-    let comparisons = museval.map(|museval| museval.comparisons);
-    let report = Report::new(card, !args.no_consistency, data, stems, reports);
+    let report = Report::new(card, !args.no_consistency, data, stems, reports)
+        .with_comparisons(museval.map_or_else(Vec::new, |museval| museval.comparisons));
     print!("{}", report.tables());
-    if let Some(comparisons) = &comparisons {
-        println!("{}", against_museval::table(comparisons));
-    }
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report).context("cannot write the report as JSON")?;
         write_atomically(path, &json)
@@ -202,7 +199,11 @@ fn evaluate_song(
             let audio: Vec<_> = pairs.iter().map(|(_, a, b)| (*a, *b)).collect();
             let found = match museval {
                 Some(museval) => museval.compare(&song.name, &audio, track.rate_hz)?,
-                None => bss_eval(&audio, track.rate_hz as usize)?,
+                None => bss_eval(
+                    &audio,
+                    track.rate_hz as usize,
+                    tch::get_num_threads().unsigned_abs() as usize,
+                )?,
             };
             let names = pairs.iter().map(|(name, ..)| *name);
             let targets: Vec<_> = names.zip(&found).collect();

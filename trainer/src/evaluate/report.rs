@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::against_museval::{self, Comparison};
 use super::baselines::SYSTEMS;
 use super::score::{ACTIVE_FLOOR_DBFS, StemScore, StemScores, Summary, mean_over_stems, summarise};
 use crate::model::ModelCard;
@@ -30,6 +31,9 @@ pub struct Report {
     songs: Vec<SongReport>,
     /// Over all songs, by system.
     summary: BTreeMap<String, SystemSummary>,
+    /// The reference package on the same stems, where it was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    against_museval: Vec<Comparison>,
 }
 
 /// One song's scores.
@@ -101,6 +105,16 @@ impl Report {
             active_floor_dbfs,
             songs,
             summary,
+            against_museval: Vec::new(),
+        }
+    }
+
+    /// Keeps what the reference package found.
+    #[must_use]
+    pub fn with_comparisons(self, against_museval: Vec<Comparison>) -> Self {
+        Self {
+            against_museval,
+            ..self
         }
     }
 
@@ -128,6 +142,9 @@ impl Report {
         }
         for line in self.silent_stems() {
             text += &format!("{line}\n");
+        }
+        if !self.against_museval.is_empty() {
+            text += &format!("{}\n", against_museval::table(&self.against_museval));
         }
         text
     }
