@@ -18,6 +18,7 @@ pub mod evaluate;
 pub mod export;
 pub mod import;
 pub mod info;
+pub mod losses;
 pub mod model;
 pub mod python;
 pub mod render;

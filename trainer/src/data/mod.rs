@@ -5,7 +5,9 @@
 //! ```
 
 pub mod augment;
+pub mod example;
 pub mod pool;
 pub mod repitch;
 pub mod sampler;
+pub mod shard;
 pub mod songs;

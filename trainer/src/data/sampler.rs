@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use anyhow::{Context, Result};
 
 use super::augment::AugmentConfig;
+use super::example::Example;
 use super::pool::{Pool, PooledSong, Track};
 use super::repitch::Repitch;
 
@@ -57,10 +58,9 @@ impl Sampler {
         })
     }
 
-    /// Example number `index`: one block per stem, each `segment_frames` long. The mixture is
-    /// their sum.
+    /// Example number `index`; its blocks are `segment_frames` long.
     #[must_use]
-    pub fn example(&self, index: u64) -> Vec<Planar> {
+    pub fn example(&self, index: u64) -> Example {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(index);
         match &self.complete_songs {
@@ -75,28 +75,27 @@ impl Sampler {
         &self,
         (songs, weights): &(Vec<usize>, WeightedIndex<f64>),
         rng: &mut ChaCha8Rng,
-    ) -> Vec<Planar> {
+    ) -> Example {
         let song = &self.pool.songs[songs[weights.sample(rng)]];
         // All stems of a song together, or they would no longer be in time and in tune.
         let repitch = self.augment.repitch.draw(rng);
         let start = rng.random_range(0..=song.frames.saturating_sub(self.segment_frames));
-        let tracks = song.stems.iter().flatten();
-        tracks
-            .map(|track| {
-                let mut stem = self.cut(track, start, repitch);
-                self.augment.apply(&mut stem, false, rng);
-                stem
-            })
-            .collect()
+        let stems = song.stems.iter().map(|track| {
+            let mut stem = self.cut(track.as_ref()?, start, repitch);
+            self.augment.apply(&mut stem, false, rng);
+            Some(stem)
+        });
+        Example::new(stems.collect(), None, self.segment_frames)
     }
 
-    fn remixed(&self, rng: &mut ChaCha8Rng) -> Vec<Planar> {
-        self.songs_of_stem
+    fn remixed(&self, rng: &mut ChaCha8Rng) -> Example {
+        let stems = self
+            .songs_of_stem
             .iter()
             .enumerate()
             .map(|(stem, (songs, weights))| {
                 if rng.random_bool(self.augment.silence) {
-                    return Planar::zeros(2, self.segment_frames);
+                    return Some(Planar::zeros(2, self.segment_frames));
                 }
                 let song = &self.pool.songs[songs[weights.sample(rng)]];
                 let mut audio = song.stems[stem].as_ref().map_or_else(
@@ -104,9 +103,9 @@ impl Sampler {
                     |track| self.audible_segment(track, rng),
                 );
                 self.augment.apply(&mut audio, true, rng);
-                audio
-            })
-            .collect()
+                Some(audio)
+            });
+        Example::new(stems.collect(), None, self.segment_frames)
     }
 
     /// A place where the stem sounds, if a few tries find one.

@@ -6,8 +6,10 @@ use anyhow::{Context, Result, ensure};
 use bunri_model::NetworkConfig;
 use serde::{Deserialize, Serialize};
 
+use super::AdamConfig;
 use crate::data::augment::AugmentConfig;
 use crate::data::pool::SongSource;
+use crate::losses::LossConfig;
 
 /// A whole run. Paths are relative to the folder the command runs in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,9 @@ pub struct TrainConfig {
     /// How examples are varied.
     #[serde(default)]
     pub augment: AugmentConfig,
+    /// What is minimised.
+    #[serde(default)]
+    pub loss: LossConfig,
     /// How the weights are moved.
     pub optimiser: OptimiserConfig,
     /// How often to look and to save.
@@ -80,6 +85,10 @@ pub struct OptimiserConfig {
     pub batch: usize,
     /// Gradients longer than this are shortened to it; 0 leaves them.
     pub clip_grad_norm: f64,
+    /// Decay per step of the means of gradients and of their squares.
+    pub betas: [f64; 2],
+    /// Share of the learning rate by which weights shrink per step (AdamW); 0 is Adam.
+    pub weight_decay: f64,
     /// Decay per step of the averaged weights that are validated and shipped; 0 ships the raw ones.
     pub ema_decay: f64,
 }
@@ -93,6 +102,8 @@ impl Default for OptimiserConfig {
             decay_steps: 0,
             batch: 64,
             clip_grad_norm: 0.0,
+            betas: AdamConfig::default().betas,
+            weight_decay: 0.0,
             ema_decay: 0.0,
         }
     }
@@ -151,10 +162,8 @@ impl TrainConfig {
             self.optimiser.learning_rate > 0.0,
             "optimiser.learning_rate must be above 0"
         );
-        ensure!(
-            (0.0..1.0).contains(&self.optimiser.ema_decay),
-            "optimiser.ema_decay must be within 0..1"
-        );
+        self.optimiser.adam().validate().context("in [optimiser]")?;
+        self.loss.validate()?;
         ensure!(
             self.validation.every_steps > 0,
             "validation.every_steps must be at least 1"
@@ -168,6 +177,15 @@ impl TrainConfig {
 }
 
 impl OptimiserConfig {
+    /// What Adam itself has to know.
+    pub(crate) fn adam(&self) -> AdamConfig {
+        AdamConfig {
+            betas: self.betas,
+            weight_decay: self.weight_decay,
+            ema_decay: self.ema_decay,
+        }
+    }
+
     /// Learning rate of a step, counted from 0.
     #[must_use]
     pub fn rate_at(&self, step: u64) -> f64 {

@@ -5,7 +5,7 @@
 //!                                              └─ state.safetensors (every few steps)
 //! ```
 
-mod adam;
+pub(crate) mod adam;
 mod batches;
 mod config;
 mod log;
@@ -15,6 +15,7 @@ mod validate;
 
 use std::path::PathBuf;
 
+pub use adam::AdamConfig;
 use anyhow::Result;
 pub use config::{CardConfig, DataConfig, OptimiserConfig, TrainConfig, ValidationConfig};
 

@@ -19,6 +19,7 @@ use super::state::{self, Progress};
 use super::validate::{Scores, Validation};
 use crate::data::pool::Pool;
 use crate::data::sampler::Sampler;
+use crate::data::shard::Shard;
 
 /// Steps whose mean goes into one line of the log.
 const LOG_EVERY_STEPS: u64 = 20;
@@ -65,7 +66,7 @@ pub(super) fn train(
     for parameter in network.parameters().values() {
         let _ = parameter.set_requires_grad(true);
     }
-    let mut adam = Adam::new(network.parameters(), config.optimiser.ema_decay);
+    let mut adam = Adam::new(network.parameters(), config.optimiser.adam());
     let mut progress = Progress {
         step: 0,
         best: None,
@@ -137,7 +138,11 @@ impl Session<'_> {
             .steps
             .min(stop_after.unwrap_or(u64::MAX));
         let interrupted = interruption()?;
-        let batches = Batches::start(sampler, self.config.optimiser.batch, self.progress.step)?;
+        let batches = Batches::start(
+            sampler,
+            Shard::new(self.config.optimiser.batch, 0, 1)?,
+            self.progress.step,
+        )?;
         let bar = progress_bar(last_step, self.progress.step);
         let mut means = Means::default();
         while self.progress.step < last_step && !interrupted.load(Ordering::Relaxed) {
@@ -174,13 +179,14 @@ impl Session<'_> {
 
     /// One batch forward and back: its loss, and the gradient's length before clipping.
     fn step(&mut self, batches: &Batches, learning_rate: f64) -> Result<(f64, f64)> {
-        let stems = batches.next()?.to_device(self.network.device()); // [batch, stems, channels, frames]
-        let mixture = stems.sum_dim_intlist(1, false, Kind::Float); // [batch, channels, frames]
-        let estimates = self.network.forward(&mixture); // [batch, stems, channels, output frames]
+        let batch = batches.next()?.to_device(self.network.device());
+        let estimates = self.network.forward(&batch.mixture); // [batch, stems, channels, output frames]
         let frames = estimates.size()[3];
-        let loss = (&estimates - center_trim(&stems, frames))
-            .abs()
-            .mean(Kind::Float);
+        let errors = (&estimates - center_trim(&batch.stems, frames)).abs();
+        let errors = errors.mean_dim([2, 3].as_slice(), false, Kind::Float); // [batch, stems]
+        // Stems that nobody knows say nothing: neither that they are silent nor what they are.
+        let known = batch.usable.sum(Kind::Float).clamp_min(1.0);
+        let loss = (errors * &batch.usable).sum(Kind::Float) / known;
         self.adam.zero_grad();
         loss.backward();
         let grad_norm = self.adam.grad_norm();
