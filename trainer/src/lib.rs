@@ -4,7 +4,7 @@
 //! a file). The data's way:
 //!
 //! ```text
-//! render ─ songs on disk ─ data ─ train ─ checkpoint ─ evaluate
+//! render ─ songs on disk ─ data ─ train ─ checkpoint ─ evaluate ─ compare
 //!                                             └─────── bounce ─ stems on disk
 //! ```
 //!
@@ -13,6 +13,7 @@
 pub mod average;
 pub mod bench;
 pub mod bounce;
+pub mod compare;
 pub mod data;
 pub mod evaluate;
 pub mod export;

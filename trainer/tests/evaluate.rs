@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bunri_model::{Checkpoint, DemucsConfig, NetworkConfig, Provenance, Storage};
 use bunri_stream::{Encoding, FileWriter, Planar};
+use bunri_trainer::compare::results::Evaluation;
 use bunri_trainer::evaluate;
 use bunri_trainer::evaluate::bss_eval::bss_eval;
 use bunri_trainer::evaluate::metrics::{joint_windowed_sdr, median};
@@ -311,6 +312,12 @@ fn a_partly_labelled_and_a_sparse_song_get_the_scores_they_should() {
     assert_eq!(summary["stems"]["other"]["nsdr_mean_db"], Value::Null);
     assert_eq!(report["model"]["provenance"]["data"], "nothing");
     assert_eq!(report["model"]["sha256"].as_str().unwrap().len(), 64);
+
+    // What `trainer compare` reads of it.
+    let read = Evaluation::load(&bench.path("report.json")).unwrap();
+    let nsdr = read.songs["b"]["vocals"]["nsdr_db"];
+    close(&b["systems"]["model"]["vocals"]["nsdr_db"], nsdr);
+    assert!(!read.songs["a"].contains_key("bass"), "silent in truth");
 }
 
 /// Guards the way to the model's rate and back: stems that are late, or one frame too long.

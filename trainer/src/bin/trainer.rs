@@ -1,6 +1,6 @@
 //! `trainer`: renders data, trains and evaluates separators.
 
-use bunri_trainer::{average, bench, evaluate, export, import, info, render, train};
+use bunri_trainer::{average, bench, compare, evaluate, export, import, info, render, train};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Train(train::Args),
     /// Score a checkpoint on songs with known stems.
     Evaluate(evaluate::Args),
+    /// Say which of several ways to train is better, and whether it is more than seeds' noise.
+    Compare(compare::Args),
     /// Measure how fast models separate here, and against the reference packages.
     Bench(bench::Args),
     /// Average the weights of several trainings from one start.
@@ -46,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Command::Data(DataCommand::Render(args)) => render::run(args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Average(args) => average::run(args),
         Command::Export(args) => export::run(args),

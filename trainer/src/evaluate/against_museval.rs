@@ -13,6 +13,7 @@ use bunri_stream::Planar;
 use serde::Serialize;
 
 use super::bss_eval::{BssScores, bss_eval};
+use super::metrics::is_silent;
 use crate::python::PythonReference;
 use crate::table::Table;
 
@@ -21,8 +22,8 @@ const SCRIPT: &str = include_str!("reference.py");
 /// What its Python must have.
 const NEEDS: &str = "museval==0.4.1 (pip install museval==0.4.1)";
 
-/// Ratios above this measure the rounding of their package, in dB: the distortion is a 10^-15 of
-/// the signal's energy, what adding and subtracting in f64 leaves of nothing.
+/// Ratios above this measure the packages' own rounding, in dB: the distortion's energy is 10^-15 of
+/// the signal's, which is what adding and subtracting in f64 leaves of nothing.
 const ROUNDING_DB: f64 = 150.0;
 
 /// One song on both sides.
@@ -70,14 +71,18 @@ impl Museval {
     /// scores.
     ///
     /// # Errors
-    /// museval's refusal (of a song with a silent stem, for one), which ends its process; libtorch's
-    /// words; a full disk.
+    /// A song with a silent stem, which museval refuses; libtorch's words; a full disk.
     pub fn compare(
         &mut self,
         song: &str,
         pairs: &[(&Planar, &Planar)],
         rate_hz: u32,
     ) -> Result<Vec<BssScores>> {
+        let blocks = pairs.iter().flat_map(|(truth, guess)| [truth, guess]);
+        ensure!(
+            !blocks.into_iter().any(|x| is_silent(x, 0, x.frames())),
+            "a stem is silent throughout, which museval refuses: leave it out by --stems"
+        );
         let window_frames = rate_hz as usize;
         let threads = tch::get_num_threads().unsigned_abs() as usize;
         let started = Instant::now();
