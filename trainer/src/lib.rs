@@ -15,6 +15,7 @@ pub mod bench;
 pub mod bounce;
 pub mod compare;
 pub mod data;
+pub mod distributed;
 pub mod evaluate;
 pub mod export;
 pub mod import;

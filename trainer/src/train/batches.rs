@@ -39,6 +39,19 @@ impl Batch {
         }
     }
 
+    /// The batch in parts of equal size, which divides its own.
+    pub(super) fn split(&self, parts: usize) -> Vec<Self> {
+        let size = self.stems.size()[0] / parts as i64;
+        let part = |tensor: &Tensor, i: usize| tensor.narrow(0, i as i64 * size, size);
+        (0..parts)
+            .map(|i| Self {
+                stems: part(&self.stems, i),
+                mixture: part(&self.mixture, i),
+                usable: part(&self.usable, i),
+            })
+            .collect()
+    }
+
     /// The same batch on a device.
     #[must_use]
     pub(crate) fn to_device(&self, device: Device) -> Self {

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use bunri_model::NetworkConfig;
 use serde::{Deserialize, Serialize};
 
-use super::AdamConfig;
+use super::guard::GuardConfig;
+use super::{AdamConfig, overrides};
 use crate::data::augment::AugmentConfig;
 use crate::data::pool::SongSource;
 use crate::losses::LossConfig;
@@ -37,6 +38,9 @@ pub struct TrainConfig {
     /// How often to look and to save.
     #[serde(default)]
     pub validation: ValidationConfig,
+    /// What happens to a training that diverges.
+    #[serde(default)]
+    pub guard: GuardConfig,
     /// Where to compute: `auto`, `cpu`, `cuda`, `cuda:N`.
     #[serde(default = "auto")]
     pub device: String,
@@ -81,8 +85,11 @@ pub struct OptimiserConfig {
     pub steps: u64,
     /// Steps over which the rate falls, along a half cosine; 0 keeps it constant.
     pub decay_steps: u64,
-    /// Examples per step.
+    /// Examples per step, over all ranks.
     pub batch: usize,
+    /// Parts in which each rank computes its examples of a step, one after another: memory for
+    /// time.
+    pub accumulate: usize,
     /// Gradients longer than this are shortened to it; 0 leaves them.
     pub clip_grad_norm: f64,
     /// Decay per step of the means of gradients and of their squares.
@@ -101,6 +108,7 @@ impl Default for OptimiserConfig {
             steps: 100_000,
             decay_steps: 0,
             batch: 64,
+            accumulate: 1,
             clip_grad_norm: 0.0,
             betas: AdamConfig::default().betas,
             weight_decay: 0.0,
@@ -117,7 +125,10 @@ pub struct ValidationConfig {
     pub every_steps: u64,
     /// Steps between saves of the training state.
     pub save_every_steps: u64,
-    /// Segments taken from each validation song, evenly spread over it.
+    /// Minutes after which the training state is saved at the latest.
+    pub save_every_minutes: f64,
+    /// Segments taken from each validation song, evenly spread over it; 0 takes whole songs, segment
+    /// after segment.
     pub segments_per_song: usize,
 }
 
@@ -126,6 +137,7 @@ impl Default for ValidationConfig {
         Self {
             every_steps: 500,
             save_every_steps: 100,
+            save_every_minutes: 10.0,
             segments_per_song: 16,
         }
     }
@@ -134,16 +146,25 @@ impl Default for ValidationConfig {
 impl TrainConfig {
     /// Reads and checks a config file.
     ///
+    /// `overrides` are fields set on the command line, `section.field=value`.
+    ///
     /// # Errors
     /// Unknown or missing fields with their place in the file; values that cannot work.
-    pub fn load(path: &Path) -> Result<Self> {
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("reading the config {}", path.display()))?;
-        let config: Self =
-            toml::from_str(&text).with_context(|| format!("in the config {}", path.display()))?;
-        config
-            .validate()
-            .with_context(|| format!("in the config {}", path.display()))?;
+        let explain = || format!("in the config {}", path.display());
+        let config: Self = if overrides.is_empty() {
+            // Straight from the text: errors then show the line.
+            toml::from_str(&text).with_context(explain)?
+        } else {
+            let mut table = toml::from_str(&text).with_context(explain)?;
+            for text in overrides {
+                overrides::set(&mut table, text)?;
+            }
+            table.try_into().with_context(explain)?
+        };
+        config.validate().with_context(explain)?;
         Ok(config)
     }
 
@@ -157,6 +178,16 @@ impl TrainConfig {
         ensure!(
             self.optimiser.batch > 0,
             "optimiser.batch must be at least 1"
+        );
+        ensure!(
+            self.optimiser.accumulate > 0
+                && self
+                    .optimiser
+                    .batch
+                    .is_multiple_of(self.optimiser.accumulate),
+            "optimiser.accumulate must divide optimiser.batch, got {} of {}",
+            self.optimiser.accumulate,
+            self.optimiser.batch
         );
         ensure!(
             self.optimiser.learning_rate > 0.0,

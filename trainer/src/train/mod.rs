@@ -1,15 +1,21 @@
-//! Training: one process, L1, Adam, resumable.
+//! Training, resumable at any moment.
 //!
 //! ```text
-//! TrainConfig ─ Pool ─ Sampler ─ Batches ─ L1 ─ Adam ─ Validation ─ best.safetensors
+//! TrainConfig ─ Pool ─ Sampler ─ Batches ─ Generator ─ Guard ─ Validation ─ best.safetensors
 //!                                              └─ state.safetensors (every few steps)
 //! ```
 
 pub(crate) mod adam;
 mod batches;
 mod config;
+mod folder;
+mod generator;
+mod guard;
+mod interruption;
 mod log;
-mod run;
+mod means;
+mod overrides;
+mod session;
 mod state;
 mod validate;
 
@@ -18,6 +24,7 @@ use std::path::PathBuf;
 pub use adam::AdamConfig;
 use anyhow::Result;
 pub use config::{CardConfig, DataConfig, OptimiserConfig, TrainConfig, ValidationConfig};
+pub use guard::GuardConfig;
 
 /// Command line of `trainer train`.
 #[derive(Debug, clap::Args)]
@@ -25,6 +32,9 @@ pub struct Args {
     /// The run's config file (TOML).
     #[arg(long)]
     pub config: PathBuf,
+    /// Set a field of the config: `--set optimiser.steps=200`, as often as needed.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub overrides: Vec<String>,
     /// Stop after this step, with the state saved, whatever the config says.
     #[arg(long)]
     pub stop_after: Option<u64>,
@@ -41,7 +51,7 @@ pub struct Args {
 /// # Errors
 /// A bad config, songs that do not load, a training that diverged, a disk that is full.
 pub fn run(args: Args) -> Result<()> {
-    let mut config = TrainConfig::load(&args.config)?;
+    let mut config = TrainConfig::load(&args.config, &args.overrides)?;
     config.threads = args.threads.or(config.threads);
-    run::train(&config, args.stop_after, args.init.as_deref())
+    session::train(&config, args.stop_after, args.init.as_deref())
 }

@@ -37,7 +37,8 @@ pub(super) struct Scores {
 }
 
 impl Validation {
-    /// Cuts `segments_per_song` segments of `frames` out of every song, evenly spread.
+    /// Cuts `segments_per_song` segments of `frames` out of every song, evenly spread; all of it where
+    /// that is 0.
     pub(super) fn load(
         sources: &[SongSource],
         stems: &[String],
@@ -68,9 +69,7 @@ impl Validation {
                     mixture.resize_frames(longest);
                 }
                 let scored = |name: &String| source.stems.as_ref().is_none_or(|s| s.contains(name));
-                let last = longest.saturating_sub(frames);
-                for index in 0..segments_per_song {
-                    let start = last * (2 * index + 1) / (2 * segments_per_song);
+                for start in starts(longest, frames, segments_per_song) {
                     let cut = |audio: &Planar| audio.slice(start, frames.min(longest));
                     let truths = stems.iter().enumerate().filter(|(_, name)| scored(name));
                     let truths = truths.filter_map(|(i, name)| Some((i, cut(audio.get(name)?))));
@@ -126,5 +125,31 @@ impl Validation {
     /// Whether there is anything to score.
     pub(super) fn is_empty(&self) -> bool {
         self.segments.is_empty()
+    }
+}
+
+/// Where the segments of a song begin.
+fn starts(song_frames: usize, segment_frames: usize, count: usize) -> Vec<usize> {
+    let last = song_frames.saturating_sub(segment_frames);
+    if count == 0 {
+        // The last segment ends with the song: no frame is left out, a few count twice.
+        let whole = (0..last).step_by(segment_frames);
+        return whole.chain([last]).collect();
+    }
+    (0..count)
+        .map(|index| last * (2 * index + 1) / (2 * count))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_cover_a_whole_song_or_are_spread_over_it() {
+        assert_eq!(starts(25, 10, 0), [0, 10, 15]);
+        assert_eq!(starts(20, 10, 0), [0, 10]);
+        assert_eq!(starts(5, 10, 0), [0]);
+        assert_eq!(starts(30, 10, 2), [5, 15]);
     }
 }

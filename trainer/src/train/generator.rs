@@ -1,0 +1,113 @@
+//! The network that separates, and one step of its optimiser.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use bunri_model::network::center_trim;
+use bunri_model::{Checkpoint, Trainable};
+use tch::{Device, Kind, Tensor};
+
+use super::TrainConfig;
+use super::adam::Adam;
+use super::batches::Batch;
+use crate::losses::{Balancer, Reconstruction, Term};
+
+/// What one step did.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StepReport {
+    /// The weighted sum of all losses.
+    pub(super) loss: f64,
+    /// Each loss by name, without its weight.
+    pub(super) losses: BTreeMap<String, f64>,
+    /// Length of the gradient before clipping.
+    pub(super) grad_norm: f64,
+}
+
+/// Network, losses and optimiser.
+#[derive(Debug)]
+pub(super) struct Generator {
+    pub(super) network: Box<dyn Trainable>,
+    pub(super) adam: Adam,
+    pub(super) balancer: Balancer,
+    reconstruction: Reconstruction,
+    is_balanced: bool,
+}
+
+impl Generator {
+    /// With random weights, or with those of the checkpoint `init`.
+    pub(super) fn new(config: &TrainConfig, init: Option<&Path>, device: Device) -> Result<Self> {
+        let network = match init {
+            None => (config.model.clone()).untrained(config.seed as i64, device)?,
+            Some(path) => Checkpoint::load(path, device)?.network,
+        };
+        ensure!(
+            network.config() == config.model,
+            "--init: the checkpoint has another [model] config"
+        );
+        for parameter in network.parameters().values() {
+            let _ = parameter.set_requires_grad(true);
+        }
+        Ok(Self {
+            adam: Adam::new(network.parameters(), config.optimiser.adam()),
+            reconstruction: Reconstruction::new(config.loss.clone(), device),
+            balancer: Balancer::default(),
+            is_balanced: config.loss.balance,
+            network,
+        })
+    }
+
+    /// Adds the gradient of one batch, `share` of the whole step, to the parameters'. `further`
+    /// gives losses beside those of reconstruction, from the output `[batch, stems, channels,
+    /// frames]`, a leaf that requires a gradient, and the true stems.
+    ///
+    /// Returns the output, detached, with the true stems of the same frames.
+    pub(super) fn learn_from(
+        &mut self,
+        batch: &Batch,
+        share: f64,
+        report: &mut StepReport,
+        further: impl FnOnce(&Tensor, &Tensor) -> Result<Vec<Term>>,
+    ) -> Result<(Tensor, Tensor)> {
+        let estimates = self.network.forward(&batch.mixture); // [batch, stems, channels, output frames]
+        let stems = center_trim(&batch.stems, estimates.size()[3]);
+        let output = estimates.detach().set_requires_grad(true);
+        let mut terms = self.reconstruction.terms(&output, &stems, &batch.usable);
+        terms.extend(further(&output, &stems)?);
+        let gradient = if self.is_balanced {
+            self.balancer.gradient(&terms, &output, Ok)?
+        } else {
+            let weighted = terms.iter().map(|term| &term.value * term.weight);
+            let sum: Tensor = weighted.sum();
+            Tensor::run_backward(&[sum], &[&output], false, false).swap_remove(0)
+        };
+        for term in &terms {
+            let value = term.value.double_value(&[]) * share;
+            report.loss += term.weight * value;
+            *report.losses.entry(term.name.clone()).or_default() += value;
+        }
+        (estimates * gradient * share).sum(Kind::Float).backward();
+        Ok((output.detach(), stems))
+    }
+
+    /// Moves the weights along the gradients that were added since the last step, shortened to
+    /// `longest` where that is above 0.
+    pub(super) fn step(&mut self, learning_rate: f64, grad_norm: f64, longest: f64) {
+        let scale = if longest > 0.0 && grad_norm > longest {
+            longest / grad_norm
+        } else {
+            1.0
+        };
+        self.adam.step(learning_rate, scale);
+        self.adam.zero_grad();
+    }
+
+    /// A copy to validate and ship: the average of the weights where one is kept.
+    pub(super) fn shipped(&self) -> Result<Box<dyn Trainable>> {
+        let weights = self.adam.shipped_weights();
+        Ok(self
+            .network
+            .config()
+            .build(weights, self.network.device())?)
+    }
+}
