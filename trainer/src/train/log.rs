@@ -1,4 +1,4 @@
-//! The run's log: one JSON object per line, appended.
+//! The run's log: one JSON object per line, appended; the same for TensorBoard beside it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -7,9 +7,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use bunri_model::checkpoint::write_atomically;
+use bunri_stream::Planar;
 use serde::Serialize;
 
 use super::validate::Scores;
+use crate::tensorboard::{self, Board};
 
 /// One line.
 #[derive(Serialize)]
@@ -46,6 +48,9 @@ pub(super) enum Event<'a> {
 #[derive(Debug)]
 pub(super) struct Log {
     file: File,
+    board: Board,
+    /// Step whose stems were kept last.
+    heard_at: Option<u64>,
 }
 
 impl Log {
@@ -70,6 +75,8 @@ impl Log {
         let file = OpenOptions::new().create(true).append(true).open(path);
         Ok(Self {
             file: file.with_context(opening)?,
+            board: Board::open(&path.with_file_name(tensorboard::FOLDER), step)?,
+            heard_at: None,
         })
     }
 
@@ -79,6 +86,27 @@ impl Log {
         let written = written.and_then(|line| self.file.write_all(format!("{line}\n").as_bytes()));
         if let Err(error) = written {
             eprintln!("the log misses a line: {error}");
+        }
+        let shown = serde_json::to_value(event).map_err(anyhow::Error::from);
+        if let Err(error) = shown.and_then(|line| self.board.line(&line)) {
+            eprintln!("TensorBoard's events miss a line: {error:#}");
+        }
+    }
+
+    /// Whether stems are to be kept at `step`: at the first validation, and whenever the run has
+    /// grown by a tenth, so that even a long one fills no disk.
+    pub(super) fn wants_stems(&self, step: u64) -> bool {
+        self.heard_at.is_none_or(|heard| step * 10 >= heard * 11)
+    }
+
+    /// Keeps the stems of a segment for TensorBoard, by name.
+    pub(super) fn stems(&mut self, step: u64, stems: &[(String, Planar)], rate_hz: u32) {
+        self.heard_at = Some(step);
+        for (name, stem) in stems {
+            if let Err(error) = self.board.stem(name, step, stem, rate_hz) {
+                eprintln!("TensorBoard's events miss the {name}: {error:#}");
+                return;
+            }
         }
     }
 }
