@@ -1,6 +1,8 @@
 //! The scores against the reference package's, and the whole subcommand on songs on disk.
 #![allow(clippy::unwrap_used)] // Helpers of tests, as tests themselves.
 
+mod python;
+
 use std::path::{Path, PathBuf};
 
 use bunri_model::{Checkpoint, DemucsConfig, NetworkConfig, Provenance, Storage};
@@ -10,6 +12,7 @@ use bunri_trainer::evaluate;
 use bunri_trainer::evaluate::bss_eval::bss_eval;
 use bunri_trainer::evaluate::metrics::{joint_windowed_sdr, median};
 use clap::Parser;
+use python::python_with;
 use serde_json::Value;
 
 #[derive(serde::Deserialize)]
@@ -153,27 +156,6 @@ fn the_comparison_with_museval_finds_no_difference() {
         assert!(largest.as_f64().unwrap() < 1e-6, "{comparison}");
     }
     assert!(folder.join("a.json").exists());
-}
-
-/// The Python that `BUNRI_PYTHON` names, or the system's, if it has the package.
-fn python_with(package: &str) -> Option<PathBuf> {
-    let python = std::env::var_os("BUNRI_PYTHON").unwrap_or_else(|| "python3".into());
-    let import = std::process::Command::new(&python)
-        .args([
-            "-c",
-            &format!("import importlib.metadata as m; m.version({package:?})"),
-        ])
-        .env_remove("LD_LIBRARY_PATH")
-        .stderr(std::process::Stdio::null())
-        .status();
-    let found = import.is_ok_and(|status| status.success());
-    if !found {
-        println!(
-            "SKIPPED: {} has no {package}; BUNRI_PYTHON names another",
-            python.display()
-        );
-    }
-    found.then(|| python.into())
 }
 
 const RATE_HZ: u32 = 8000;
