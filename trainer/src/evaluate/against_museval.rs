@@ -224,6 +224,7 @@ mod tests {
             isr_db: vec![2.0, f64::NAN],
             sir_db: vec![3.0, f64::NAN],
             sar_db: vec![sar_db, f64::NAN],
+            is_determined: true,
         }
     }
 
