@@ -10,6 +10,7 @@
 //!
 //! `model` is the model that a command works with. Each module that is a subcommand exposes `Args` (its command line) and `run`.
 
+pub mod adversarial;
 pub mod average;
 pub mod bench;
 pub mod bounce;

@@ -379,3 +379,65 @@ fn accumulated_parts_equal_one_batch() {
         assert!(difference < 1e-5, "{name}: {difference}");
     }
 }
+
+const ADVERSARIAL: &str = r#"
+[adversarial]
+discriminators = [
+    { kind = "spectral", windows = [256], filters = 4 },
+    { kind = "context", windows = [256], filters = 4 },
+]
+head_start_steps = 1
+penalty_every = 2
+[adversarial.control]
+initial_probability = 0.5
+"#;
+
+/// Guards against discriminators whose weights, moments, control or draws are forgotten by a
+/// resumed run, and against one that is never measured.
+#[test]
+fn an_adversarial_run_is_measured_and_resumes_bit_for_bit() {
+    let folder = songs();
+    write_song(&folder.path().join("held-out/four"), 4);
+    let extra = format!(
+        "{ADVERSARIAL}\n[[data.held_out]]\npath = \"{}/held-out\"\n",
+        folder.path().display()
+    );
+    let config = |name: &str| write_config_of(folder.path(), name, DEMUCS, SIX_STEPS, &extra);
+    let measured = ["--set", "validation.measure_every_steps=2"];
+    assert_ok(&train(&config("whole"), &measured));
+    for stop in ["3", "4", "6"] {
+        let arguments = [&measured[..], &["--stop-after", stop]].concat();
+        assert_ok(&train(&config("parts"), &arguments));
+    }
+    let tensors = |run: &str| {
+        let bytes = fs::read(folder.path().join(run).join("state.safetensors")).unwrap();
+        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        bytes[8 + header..].to_vec()
+    };
+    assert_eq!(tensors("whole"), tensors("parts"));
+    let log = |run: &str| -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(folder.path().join(run).join("log.jsonl")).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .filter(|event| event["event"] == "overfitting")
+            .collect()
+    };
+    let measured = log("whole");
+    assert_eq!(measured, log("parts"));
+    assert_eq!(measured.len(), 3);
+    let last = &measured[2]["overfitting"]["discriminators"];
+    assert_eq!(last[0]["name"], "spectral");
+    assert!(last[0]["all"]["held_out_auc"].is_number(), "{last}");
+}
+
+/// Guards against a discriminator that overfits unseen.
+#[test]
+fn discriminators_ask_for_songs_that_nothing_learns_from() {
+    let folder = songs();
+    let output = train(&write_config(folder.path(), "run", ADVERSARIAL), &[]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && text.contains("data.held_out"),
+        "{text}"
+    );
+}

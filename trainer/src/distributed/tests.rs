@@ -223,7 +223,7 @@ fn two_ranks_step_as_one() {
             let loss = part.matmul(&weight).tanh().square().mean(Kind::Float);
             reducer.backward(cluster, &loss)?;
             let step = weight.grad() * 0.5;
-            tch::no_grad(|| weight.f_sub_(&step))?;
+            let _ = tch::no_grad(|| weight.f_sub_(&step))?;
         }
         Ok(Vec::try_from(weight.detach().flatten(0, -1))?)
     };

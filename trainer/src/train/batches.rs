@@ -25,7 +25,8 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    fn of(examples: &[Example]) -> Self {
+    /// The examples side by side, on the CPU.
+    pub(super) fn of(examples: &[Example]) -> Self {
         let stems: Vec<Tensor> = examples.iter().map(|e| stack(&e.stems)).collect();
         let mixtures: Vec<Planar> = examples.iter().map(|e| e.mixture.clone()).collect();
         let usable = |e: &Example| {

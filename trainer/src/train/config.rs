@@ -1,6 +1,6 @@
 //! What a training run is made of: one TOML file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use bunri_model::NetworkConfig;
@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::guard::GuardConfig;
 use super::{AdamConfig, overrides};
+use crate::adversarial::AdversarialConfig;
 use crate::data::augment::AugmentConfig;
 use crate::data::pool::SongSource;
+use crate::distributed::DistributedConfig;
 use crate::losses::LossConfig;
 
 /// A whole run. Paths are relative to the folder the command runs in.
@@ -33,11 +35,17 @@ pub struct TrainConfig {
     /// What is minimised.
     #[serde(default)]
     pub loss: LossConfig,
+    /// Discriminators beside it; none where left out.
+    #[serde(default)]
+    pub adversarial: Option<AdversarialConfig>,
     /// How the weights are moved.
     pub optimiser: OptimiserConfig,
     /// How often to look and to save.
     #[serde(default)]
     pub validation: ValidationConfig,
+    /// How several processes train together.
+    #[serde(default)]
+    pub distributed: DistributedConfig,
     /// What happens to a training that diverges.
     #[serde(default)]
     pub guard: GuardConfig,
@@ -69,6 +77,9 @@ pub struct CardConfig {
 pub struct DataConfig {
     /// Training songs.
     pub train: Vec<SongSource>,
+    /// Songs that nothing learns from, on which the discriminators' overfitting shows.
+    #[serde(default)]
+    pub held_out: Vec<SongSource>,
     /// Validation songs; a source's `stems` are those that are scored.
     pub valid: Vec<SongSource>,
 }
@@ -123,6 +134,10 @@ impl Default for OptimiserConfig {
 pub struct ValidationConfig {
     /// Steps between validations.
     pub every_steps: u64,
+    /// Steps between measurements of the discriminators' overfitting.
+    pub measure_every_steps: u64,
+    /// Batches of learned and of held-out examples for each measurement.
+    pub measure_batches: u64,
     /// Steps between saves of the training state.
     pub save_every_steps: u64,
     /// Minutes after which the training state is saved at the latest.
@@ -136,6 +151,8 @@ impl Default for ValidationConfig {
     fn default() -> Self {
         Self {
             every_steps: 500,
+            measure_every_steps: 100,
+            measure_batches: 4,
             save_every_steps: 100,
             save_every_minutes: 10.0,
             segments_per_song: 16,
@@ -144,25 +161,32 @@ impl Default for ValidationConfig {
 }
 
 impl TrainConfig {
-    /// Reads and checks a config file.
-    ///
-    /// `overrides` are fields set on the command line, `section.field=value`.
+    /// Reads and checks a config: files, later ones laid over earlier ones, and fields set on the
+    /// command line, `section.field=value`.
     ///
     /// # Errors
     /// Unknown or missing fields with their place in the file; values that cannot work.
-    pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("reading the config {}", path.display()))?;
-        let explain = || format!("in the config {}", path.display());
-        let config: Self = if overrides.is_empty() {
+    pub fn load(files: &[PathBuf], overrides: &[String]) -> Result<Self> {
+        let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+        let explain = || format!("in the config {}", names.join(" + "));
+        let read = |file: &PathBuf| {
+            std::fs::read_to_string(file)
+                .with_context(|| format!("reading the config {}", file.display()))
+        };
+        let config: Self = match (files, overrides) {
             // Straight from the text: errors then show the line.
-            toml::from_str(&text).with_context(explain)?
-        } else {
-            let mut table = toml::from_str(&text).with_context(explain)?;
-            for text in overrides {
-                overrides::set(&mut table, text)?;
+            ([file], []) => toml::from_str(&read(file)?).with_context(explain)?,
+            _ => {
+                let mut table = toml::Table::new();
+                for file in files {
+                    let above = toml::from_str(&read(file)?);
+                    overrides::lay(&mut table, above.with_context(explain)?);
+                }
+                for text in overrides {
+                    overrides::set(&mut table, text)?;
+                }
+                table.try_into().with_context(explain)?
             }
-            table.try_into().with_context(explain)?
         };
         config.validate().with_context(explain)?;
         Ok(config)
@@ -195,9 +219,17 @@ impl TrainConfig {
         );
         self.optimiser.adam().validate().context("in [optimiser]")?;
         self.loss.validate()?;
+        if let Some(adversarial) = &self.adversarial {
+            adversarial.validate()?;
+        }
+        self.distributed.validate()?;
         ensure!(
             self.validation.every_steps > 0,
             "validation.every_steps must be at least 1"
+        );
+        ensure!(
+            self.validation.measure_every_steps > 0 && self.validation.measure_batches > 0,
+            "validation.measure_every_steps and measure_batches must be at least 1"
         );
         ensure!(
             self.validation.save_every_steps > 0,

@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 use super::TrainConfig;
 use super::adam::Adam;
 use super::batches::Batch;
+use crate::distributed::{Cluster, Reducer};
 use crate::losses::{Balancer, Reconstruction, Term};
 
 /// What one step did.
@@ -24,19 +25,34 @@ pub(super) struct StepReport {
     pub(super) grad_norm: f64,
 }
 
+/// A piece of a rank's batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// Of the rank's batch, 0 to 1.
+    pub(super) share: f64,
+    /// Whether the step's gradient is complete with it.
+    pub(super) is_last: bool,
+}
+
 /// Network, losses and optimiser.
 #[derive(Debug)]
 pub(super) struct Generator {
     pub(super) network: Box<dyn Trainable>,
     pub(super) adam: Adam,
     pub(super) balancer: Balancer,
+    reducer: Reducer,
     reconstruction: Reconstruction,
     is_balanced: bool,
 }
 
 impl Generator {
-    /// With random weights, or with those of the checkpoint `init`.
-    pub(super) fn new(config: &TrainConfig, init: Option<&Path>, device: Device) -> Result<Self> {
+    /// With random weights, or with those of the checkpoint `init`; rank 0's on every rank.
+    pub(super) fn new(
+        config: &TrainConfig,
+        init: Option<&Path>,
+        device: Device,
+        cluster: &Cluster,
+    ) -> Result<Self> {
         let network = match init {
             None => (config.model.clone()).untrained(config.seed as i64, device)?,
             Some(path) => Checkpoint::load(path, device)?.network,
@@ -45,10 +61,12 @@ impl Generator {
             network.config() == config.model,
             "--init: the checkpoint has another [model] config"
         );
-        for parameter in network.parameters().values() {
-            let _ = parameter.set_requires_grad(true);
-        }
+        let parameters: Vec<Tensor> = (network.parameters().values())
+            .map(|parameter| parameter.set_requires_grad(true))
+            .collect();
+        cluster.broadcast(&parameters)?;
         Ok(Self {
+            reducer: Reducer::new(cluster, &parameters, false)?,
             adam: Adam::new(network.parameters(), config.optimiser.adam()),
             reconstruction: Reconstruction::new(config.loss.clone(), device),
             balancer: Balancer::default(),
@@ -57,15 +75,17 @@ impl Generator {
         })
     }
 
-    /// Adds the gradient of one batch, `share` of the whole step, to the parameters'. `further`
-    /// gives losses beside those of reconstruction, from the output `[batch, stems, channels,
-    /// frames]`, a leaf that requires a gradient, and the true stems.
+    /// Adds the gradient of one part of the rank's batch, `share` of it, to the parameters'; after
+    /// the last part they hold the averages over all ranks. `further` gives losses beside those of
+    /// reconstruction, from the output `[batch, stems, channels, frames]`, a leaf that requires a
+    /// gradient, and the true stems.
     ///
     /// Returns the output, detached, with the true stems of the same frames.
     pub(super) fn learn_from(
         &mut self,
         batch: &Batch,
-        share: f64,
+        Part { share, is_last }: Part,
+        cluster: &Cluster,
         report: &mut StepReport,
         further: impl FnOnce(&Tensor, &Tensor) -> Result<Vec<Term>>,
     ) -> Result<(Tensor, Tensor)> {
@@ -75,7 +95,8 @@ impl Generator {
         let mut terms = self.reconstruction.terms(&output, &stems, &batch.usable);
         terms.extend(further(&output, &stems)?);
         let gradient = if self.is_balanced {
-            self.balancer.gradient(&terms, &output, Ok)?
+            let mean = |length| Ok(cluster.sum_figures(&[length])?[0] / cluster.world() as f64);
+            self.balancer.gradient(&terms, &output, mean)?
         } else {
             let weighted = terms.iter().map(|term| &term.value * term.weight);
             let sum: Tensor = weighted.sum();
@@ -86,7 +107,12 @@ impl Generator {
             report.loss += term.weight * value;
             *report.losses.entry(term.name.clone()).or_default() += value;
         }
-        (estimates * gradient * share).sum(Kind::Float).backward();
+        let pull = (estimates * gradient * share).sum(Kind::Float);
+        if is_last {
+            self.reducer.backward(cluster, &pull)?;
+        } else {
+            pull.backward();
+        }
         Ok((output.detach(), stems))
     }
 

@@ -11,6 +11,7 @@ use bunri_stream::Planar;
 use serde::Serialize;
 
 use super::validate::Scores;
+use crate::adversarial::ControlReport;
 use crate::tensorboard::{self, Board};
 
 /// One line.
@@ -40,6 +41,12 @@ pub(super) enum Event<'a> {
         is_best: bool,
         scores: &'a Scores,
     },
+    /// How far discriminators overfit, and what was done about it.
+    Overfitting {
+        step: u64,
+        #[serde(flatten)]
+        report: &'a ControlReport,
+    },
     /// Something that a reader of the curves has to know.
     Notice { step: u64, text: &'a str },
 }
@@ -47,10 +54,16 @@ pub(super) enum Event<'a> {
 /// An open log file.
 #[derive(Debug)]
 pub(super) struct Log {
-    file: File,
-    board: Board,
+    outputs: Option<Outputs>,
     /// Step whose stems were kept last.
     heard_at: Option<u64>,
+}
+
+/// Where the first rank writes.
+#[derive(Debug)]
+struct Outputs {
+    file: File,
+    board: Board,
 }
 
 impl Log {
@@ -74,21 +87,34 @@ impl Log {
         }
         let file = OpenOptions::new().create(true).append(true).open(path);
         Ok(Self {
-            file: file.with_context(opening)?,
-            board: Board::open(&path.with_file_name(tensorboard::FOLDER), step)?,
+            outputs: Some(Outputs {
+                file: file.with_context(opening)?,
+                board: Board::open(&path.with_file_name(tensorboard::FOLDER), step)?,
+            }),
             heard_at: None,
         })
     }
 
+    /// What ranks after the first write to.
+    pub(super) fn nowhere() -> Self {
+        Self {
+            outputs: None,
+            heard_at: None,
+        }
+    }
+
     /// Appends one line. A disk that is full is said on standard error and ends no training.
     pub(super) fn write(&mut self, event: &Event<'_>) {
+        let Some(Outputs { file, board }) = &mut self.outputs else {
+            return;
+        };
         let written = serde_json::to_string(event).map_err(std::io::Error::from);
-        let written = written.and_then(|line| self.file.write_all(format!("{line}\n").as_bytes()));
+        let written = written.and_then(|line| file.write_all(format!("{line}\n").as_bytes()));
         if let Err(error) = written {
             eprintln!("the log misses a line: {error}");
         }
         let shown = serde_json::to_value(event).map_err(anyhow::Error::from);
-        if let Err(error) = shown.and_then(|line| self.board.line(&line)) {
+        if let Err(error) = shown.and_then(|line| board.line(&line)) {
             eprintln!("TensorBoard's events miss a line: {error:#}");
         }
     }
@@ -102,8 +128,11 @@ impl Log {
     /// Keeps the stems of a segment for TensorBoard, by name.
     pub(super) fn stems(&mut self, step: u64, stems: &[(String, Planar)], rate_hz: u32) {
         self.heard_at = Some(step);
+        let Some(Outputs { board, .. }) = &mut self.outputs else {
+            return;
+        };
         for (name, stem) in stems {
-            if let Err(error) = self.board.stem(name, step, stem, rate_hz) {
+            if let Err(error) = board.stem(name, step, stem, rate_hz) {
                 eprintln!("TensorBoard's events miss the {name}: {error:#}");
                 return;
             }

@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! TrainConfig ─ Pool ─ Sampler ─ Batches ─ Generator ─ Guard ─ Validation ─ best.safetensors
-//!                                              └─ state.safetensors (every few steps)
+//!                                  │       ↑↓    └─ state.safetensors (every few steps)
+//!                                  └──── Opponent (discriminators, held-out songs)
 //! ```
+//!
+//! On several processes each has this loop with its share of every batch; gradients are averaged,
+//! decisions are taken on sums over all of them, and rank 0 writes.
 
 pub(crate) mod adam;
 mod batches;
@@ -14,6 +18,7 @@ mod guard;
 mod interruption;
 mod log;
 mod means;
+mod opponent;
 mod overrides;
 mod session;
 mod state;
@@ -29,9 +34,9 @@ pub use guard::GuardConfig;
 /// Command line of `trainer train`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run's config file (TOML).
-    #[arg(long)]
-    pub config: PathBuf,
+    /// The run's config file (TOML); given several times, later files lie over earlier ones.
+    #[arg(long, required = true)]
+    pub config: Vec<PathBuf>,
     /// Set a field of the config: `--set optimiser.steps=200`, as often as needed.
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub overrides: Vec<String>,

@@ -1,7 +1,20 @@
-//! Fields of a config set on the command line: `--set optimiser.steps=200`.
+//! One config out of several files, and fields set on the command line:
+//! `--set optimiser.steps=200`.
 
 use anyhow::{Context, Result, bail};
 use toml::{Table, Value};
+
+/// Lays `above` over `below`: tables are joined field by field, anything else is replaced.
+pub(super) fn lay(below: &mut Table, above: Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => lay(below, above),
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
+}
 
 /// Sets one field, as `path.to.field=value`; the value is TOML, or a string if it is none.
 ///
@@ -53,6 +66,16 @@ mod tests {
              [loss.multi_resolution_stft]\nwindows = [512, 1024]\n[augment]\nscale = [0.5, 1.0]",
         )
         .unwrap();
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn later_files_lie_over_earlier_ones() {
+        let mut config: Table = toml::from_str("seed = 1\n[loss]\nl1 = 1.0\nl2 = 0.5").unwrap();
+        let above = toml::from_str("[loss]\nl2 = 0.0\n[guard]\npatience = 3").unwrap();
+        lay(&mut config, above);
+        let expected: Table =
+            toml::from_str("seed = 1\n[loss]\nl1 = 1.0\nl2 = 0.0\n[guard]\npatience = 3").unwrap();
         assert_eq!(config, expected);
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::guard::Guard;
+use crate::adversarial::Counters;
 use crate::losses::Balancer;
 
 /// Where the run stands, apart from tensors.
@@ -28,6 +29,8 @@ pub(super) struct Progress {
     pub(super) guard: Guard,
     /// What the balancer of losses remembers.
     pub(super) balancer: Balancer,
+    /// Where the discriminators stand, if there are any.
+    pub(super) adversary: Option<Counters>,
 }
 
 const PROGRESS: &str = "bunri.progress";
