@@ -4,7 +4,7 @@
 //! a file). The data's way:
 //!
 //! ```text
-//! render ─ songs on disk ─ data ─ train ─ checkpoint ─ evaluate
+//! render ─ songs on disk ─ data ─ train ─ checkpoint ─ evaluate ─ compare
 //!                                             └─────── bounce ─ stems on disk
 //! ```
 //!
@@ -14,6 +14,7 @@ pub mod adversarial;
 pub mod average;
 pub mod bench;
 pub mod bounce;
+pub mod compare;
 pub mod data;
 pub mod distributed;
 pub mod evaluate;
@@ -23,7 +24,11 @@ pub mod info;
 pub mod launch;
 pub mod losses;
 pub mod model;
+pub mod python;
 pub mod render;
+pub mod report;
+pub mod run_log;
 pub mod stream_args;
 pub mod table;
+pub mod tensorboard;
 pub mod train;

@@ -4,7 +4,7 @@ use bunri_model::Precision;
 use bunri_stream::{DEFAULT_OVERLAP, Mode};
 
 /// Options of every command that streams a model.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct StreamArgs {
     /// How much of each chunk overlaps the next, from 0 to below 1: more is slower and smoother
     /// [default: 0.75].

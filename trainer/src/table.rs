@@ -47,6 +47,30 @@ impl fmt::Display for Table {
     }
 }
 
+impl Table {
+    /// The table in GitHub's Markdown, its title in bold above it.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells: Vec<_> = (0..self.header.len())
+                .map(|column| cells.get(column).map_or("", String::as_str))
+                .map(|cell| cell.replace('|', "\\|"))
+                .collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let rule = (0..self.header.len()).map(|column| match column < self.words {
+            true => "---".to_owned(),
+            false => "---:".to_owned(),
+        });
+        let mut text = format!("**{}**\n\n{}", self.title, line(&self.header));
+        text += &line(&rule.collect::<Vec<_>>());
+        for row in &self.rows {
+            text += &line(row);
+        }
+        text
+    }
+}
+
 /// A figure in dB as a cell: two digits, or a dash where there is none.
 #[must_use]
 pub fn db_cell(value: Option<f64>) -> String {
@@ -75,6 +99,19 @@ mod tests {
         };
         let expected = "SDR\n  song  drums\n  ───────────\n  分離    -1.00\n  ab    10.00\n";
         assert_eq!(table.to_string(), expected);
+    }
+
+    /// Guards against a bar in a name that shifts all columns, and short rows.
+    #[test]
+    fn markdown_has_a_cell_for_every_column() {
+        let table = Table {
+            title: "SDR".into(),
+            words: 1,
+            header: vec!["arm".into(), "drums".into()],
+            rows: vec![vec!["a|b".into()]],
+        };
+        let expected = "**SDR**\n\n| arm | drums |\n| --- | ---: |\n| a\\|b |  |\n";
+        assert_eq!(table.markdown(), expected);
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! The scores against the reference package's, and the whole subcommand on songs on disk.
 #![allow(clippy::unwrap_used)] // Helpers of tests, as tests themselves.
 
+mod python;
+
 use std::path::{Path, PathBuf};
 
 use bunri_model::{Checkpoint, DemucsConfig, NetworkConfig, Provenance, Storage};
 use bunri_stream::{Encoding, FileWriter, Planar};
+use bunri_trainer::compare::results::Evaluation;
 use bunri_trainer::evaluate;
 use bunri_trainer::evaluate::bss_eval::bss_eval;
 use bunri_trainer::evaluate::metrics::{joint_windowed_sdr, median};
 use clap::Parser;
+use python::python_with;
 use serde_json::Value;
 
 #[derive(serde::Deserialize)]
@@ -112,7 +116,7 @@ fn windowed_sdr_equals_museval() {
 fn bss_eval_equals_museval() {
     let (golden, references, estimates) = golden();
     let pairs: Vec<(&Planar, &Planar)> = references.iter().zip(&estimates).collect();
-    let scores = bss_eval(&pairs, golden.window_frames).unwrap();
+    let scores = bss_eval(&pairs, golden.window_frames, 2).unwrap();
     assert_eq!(scores.len(), 3);
     for (stem, scores) in scores.iter().enumerate() {
         let what = |figure: &str| format!("{figure} of stem {stem}");
@@ -121,6 +125,37 @@ fn bss_eval_equals_museval() {
         assert_close(&what("SIR"), &scores.sir_db, &golden.sir_db[stem]);
         assert_close(&what("SAR"), &scores.sar_db, &golden.sar_db[stem]);
     }
+}
+
+/// Guards against both packages' drifting apart where golden noise does not look: live, and through
+/// what users run.
+#[test]
+fn the_comparison_with_museval_finds_no_difference() {
+    let Some(python) = python_with("museval") else {
+        return;
+    };
+    let bench = Bench::new();
+    for (seed, stem) in ["drums", "bass", "other", "vocals"].into_iter().enumerate() {
+        bench.write("a", stem, RATE_HZ, &noise(seed as u32, 17_000));
+    }
+    let folder = bench.path("museval");
+    let report = bench
+        .evaluate(&[
+            "--against-museval",
+            python.to_str().unwrap(),
+            "--museval",
+            folder.to_str().unwrap(),
+        ])
+        .unwrap();
+    let comparison = &report["against_museval"][0];
+    assert_eq!(comparison["song"], "a");
+    // Two windows, four stems, four figures.
+    assert_eq!(comparison["values"], 32);
+    for largest in comparison["max_difference_db"].as_array().unwrap() {
+        // As the golden test's, and far below what anyone could hear or report.
+        assert!(largest.as_f64().unwrap() < 1e-6, "{comparison}");
+    }
+    assert!(folder.join("a.json").exists());
 }
 
 const RATE_HZ: u32 = 8000;
@@ -259,6 +294,12 @@ fn a_partly_labelled_and_a_sparse_song_get_the_scores_they_should() {
     assert_eq!(summary["stems"]["other"]["nsdr_mean_db"], Value::Null);
     assert_eq!(report["model"]["provenance"]["data"], "nothing");
     assert_eq!(report["model"]["sha256"].as_str().unwrap().len(), 64);
+
+    // What `trainer compare` reads of it.
+    let read = Evaluation::load(&bench.path("report.json")).unwrap();
+    let nsdr = read.songs["b"]["vocals"]["nsdr_db"];
+    close(&b["systems"]["model"]["vocals"]["nsdr_db"], nsdr);
+    assert!(!read.songs["a"].contains_key("bass"), "silent in truth");
 }
 
 /// Guards the way to the model's rate and back: stems that are late, or one frame too long.

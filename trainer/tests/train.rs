@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use bunri_model::Checkpoint;
 use bunri_model::checkpoint::float_values;
-use songs::{RATE_HZ, songs};
+use songs::{RATE_HZ, songs, write_song};
 
 const DEMUCS: &str = r#"
 architecture = "demucs"

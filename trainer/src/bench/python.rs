@@ -1,11 +1,9 @@
 //! A reference package on the same weights and the same audio, chunk by chunk in turns with ours.
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use bunri_model::checkpoint::float_values;
 use bunri_stream::Planar;
 use serde::Serialize;
@@ -14,10 +12,15 @@ use tch::Tensor;
 use super::measure::{Noise, percentile};
 use super::subject::Subject;
 use super::table_of;
+use crate::python::PythonReference;
 use crate::table::Table;
 
 /// The other side's program.
 const SCRIPT: &str = include_str!("reference.py");
+
+/// What its Python must have.
+const NEEDS: &str = "torch==2.11.0 and demucs==2.0.3 (Demucs v1 and v2, Conv-TasNet) or \
+                     demucs==4.1.0 (the others); choose it by --python";
 
 /// One comparison's conditions.
 #[derive(Clone, Copy, Debug)]
@@ -139,37 +142,19 @@ pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparis
 /// The package in its process, which ends with this.
 pub(super) struct Reference<'a> {
     folder: &'a Path,
-    process: Child,
-    requests: ChildStdin,
-    replies: BufReader<ChildStdout>,
+    process: PythonReference,
 }
 
 impl<'a> Reference<'a> {
     /// For the checkpoint `model.safetensors` in `folder`; `task` is `separate` or `train`.
     pub(super) fn start(python: &Path, folder: &'a Path, threads: u32, task: &str) -> Result<Self> {
-        let script = folder.join("reference.py");
-        std::fs::write(&script, SCRIPT)?;
-        let mut process = Command::new(python)
-            .arg(&script)
-            .arg(folder.join("model.safetensors"))
-            .args([&threads.to_string(), task])
-            // A Python has its own libtorch.
-            .env_remove("LD_LIBRARY_PATH")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("starting {}", python.display()))?;
-        let pipes = process.stdin.take().zip(process.stdout.take());
-        let (requests, replies) = pipes.context("the process has no pipes")?;
-        let mut reference = Self {
-            folder,
-            process,
-            requests,
-            replies: BufReader::new(replies),
-        };
-        let greeting = reference.reply()?;
-        ensure!(greeting == "ready", "the reference said {greeting:?}");
-        Ok(reference)
+        let arguments = [
+            folder.join("model.safetensors").into_os_string(),
+            threads.to_string().into(),
+            task.into(),
+        ];
+        let process = PythonReference::start(python, SCRIPT, folder, arguments, NEEDS)?;
+        Ok(Self { folder, process })
     }
 
     /// Hands audio over; returns the seconds that the task took, and its result.
@@ -178,38 +163,12 @@ impl<'a> Reference<'a> {
         let bytes: Vec<u8> = samples.iter().flat_map(|x| x.to_le_bytes()).collect();
         std::fs::write(&input, bytes)?;
         let axes: Vec<String> = shape.iter().map(i64::to_string).collect();
-        writeln!(
-            self.requests,
-            "{} {} {}",
-            input.display(),
-            output.display(),
-            axes.join(",")
-        )?;
-        let seconds = self.reply()?.parse().context("the reference's time")?;
+        let (from, to) = (input.display(), output.display());
+        let reply = (self.process).ask(&format!("{from} {to} {}", axes.join(",")))?;
+        let seconds = reply.parse().context("the reference's time")?;
         let bytes = std::fs::read(&output)?;
         let values = bytes.as_chunks::<4>().0.iter();
         Ok((seconds, values.map(|x| f32::from_le_bytes(*x)).collect()))
-    }
-
-    fn reply(&mut self) -> Result<String> {
-        let mut line = String::new();
-        if self.replies.read_line(&mut line)? == 0 {
-            let status = self.process.wait()?;
-            bail!(
-                "the reference ended ({status}), its reason is above; it needs a Python (--python) \
-                 with torch==2.11.0 and demucs==2.0.3 (Demucs v1 and v2, Conv-TasNet) or \
-                 demucs==4.1.0 (the others)"
-            );
-        }
-        Ok(line.trim().to_owned())
-    }
-}
-
-impl Drop for Reference<'_> {
-    fn drop(&mut self) {
-        // It may have ended by itself; there is nobody to tell otherwise.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -1,8 +1,9 @@
 //! `trainer`: renders data, trains and evaluates separators.
 
 use bunri_trainer::data::check;
-use bunri_trainer::{average, bench, evaluate, export, import, info, render, train};
-use bunri_trainer::{average, bench, evaluate, export, import, info, launch, render, train};
+use bunri_trainer::{
+    average, bench, compare, evaluate, export, import, info, launch, render, report, train,
+};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -27,6 +28,10 @@ enum Command {
     Launch(launch::Args),
     /// Score a checkpoint on songs with known stems.
     Evaluate(evaluate::Args),
+    /// Say which of several ways to train is better, and whether it is more than seeds' noise.
+    Compare(compare::Args),
+    /// Write a page about runs: curves, scores, audio, config.
+    Report(report::Args),
     /// Measure how fast models separate here, and against the reference packages.
     Bench(bench::Args),
     /// Average the weights of several trainings from one start.
@@ -54,6 +59,8 @@ fn main() -> anyhow::Result<()> {
         Command::Train(args) => train::run(args),
         Command::Launch(args) => launch::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Compare(args) => compare::run(args),
+        Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Average(args) => average::run(args),
         Command::Export(args) => export::run(args),

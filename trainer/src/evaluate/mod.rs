@@ -6,39 +6,41 @@
 //!          └─ true stems ────────────────────────┴─ score ─ Report ─ tables, JSON
 //! ```
 //!
-//! - [`metrics`]: the figures themselves; [`score`]: those of a song, and their means.
+//! - [`metrics`], [`spectral`]: the figures themselves; [`score`]: those of a song, and their means.
 //! - [`mod@bss_eval`]: SDR, ISR, SIR and SAR as museval defines them.
 //! - [`ideal_mask`], [`mod@baselines`]: what to hold a model's figures against.
-//! - [`track`], [`report`], [`museval_file`]: in and out.
+//! - [`track`], [`report`], [`museval_file`]: in and out; `song`: one from its files to its scores.
+//! - [`against_museval`]: the reference package on the same stems.
 
+pub mod against_museval;
 pub mod baselines;
 pub mod bss_eval;
 pub mod ideal_mask;
 pub mod metrics;
 pub mod museval_file;
+mod progress;
 pub mod report;
 pub mod score;
+mod song;
+pub mod spectral;
 pub mod track;
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use bunri_model::DeviceChoice;
 use bunri_model::checkpoint::write_atomically;
-use bunri_stream::{HostOptions, OfflineSeparator, Planar};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::songs::{Song, discover_songs};
 use crate::model::{self, Model};
 use crate::stream_args::StreamArgs;
-use baselines::{MODEL, baselines};
-use bss_eval::bss_eval;
-use museval_file::museval_json;
+use against_museval::Museval;
+use progress::Progress;
 use report::{Report, SongReport};
-use score::{StemScores, score_song};
-use track::Track;
+use song::Separated;
 
 /// Stem files whose sum is the mixture where a song has no `mixture.*`, beside the model's own.
 const USUAL_STEMS: [&str; 4] = ["drums", "bass", "other", "vocals"];
@@ -69,6 +71,9 @@ pub struct Args {
     device: DeviceChoice,
     #[command(flatten)]
     stream: StreamArgs,
+    /// Songs that are scored at the same time, while the next one is separated [default: a core each].
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
     /// Score the model's own output instead of stems that add up to the mixture.
     #[arg(long)]
     no_consistency: bool,
@@ -80,6 +85,10 @@ pub struct Args {
     /// as museval does: a JSON file for each song.
     #[arg(long, value_name = "DIR")]
     museval: Option<PathBuf>,
+    /// Also let PyPI museval 0.4.1 score the same stems, in this Python (e.g. venv/bin/python), and
+    /// print how far it is from our figures and how long both took.
+    #[arg(long, value_name = "PYTHON")]
+    against_museval: Option<PathBuf>,
 }
 
 /// Runs the subcommand: tables on standard output, progress on standard error.
@@ -107,15 +116,12 @@ pub fn run(args: Args) -> Result<()> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("--museval {}", folder.display()))?;
     }
-    let mut reports = Vec::new();
-    for (index, song) in songs.iter().enumerate() {
-        let label = format!("{}/{} {}", index + 1, songs.len(), song.name);
-        let report = evaluate_song(&model, song, &stems, &label, &args)
-            .with_context(|| format!("song {}", song.name))?;
-        reports.push(report);
-    }
+    let python = args.against_museval.as_deref();
+    let mut museval = python.map(Museval::start).transpose()?;
+    let reports = evaluate_songs(&model, &songs, &stems, &args, museval.as_mut())?;
     let data = args.data.display().to_string();
-    let report = Report::new(card, !args.no_consistency, data, stems, reports);
+    let report = Report::new(card, !args.no_consistency, data, stems, reports)
+        .with_comparisons(museval.map_or_else(Vec::new, |museval| museval.comparisons));
     print!("{}", report.tables());
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report).context("cannot write the report as JSON")?;
@@ -125,115 +131,55 @@ pub fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// A whole track, by the very way that a plugin's audio goes: one block per stem, in the model's
-/// order, as long as the mixture.
-fn separate(
+/// Separates song after song, and scores up to `--jobs` of them meanwhile: so many and one more are
+/// in memory. A song beside museval has the machine for itself.
+fn evaluate_songs(
     model: &Model,
-    track: &Track,
-    options: HostOptions,
-    progress: &ProgressBar,
-) -> Result<Vec<Planar>> {
-    /// About six seconds: progress that moves, and no chunk is cut into many pieces.
-    const BLOCK_FRAMES: usize = 1 << 18;
-    let mixture = &track.mixture;
-    let mut separator = OfflineSeparator::new(model.separator()?, track.rate_hz, options)?;
-    let mut stems = Vec::new();
-    let mut start = 0;
-    while start < mixture.frames() {
-        let frames = BLOCK_FRAMES.min(mixture.frames() - start);
-        separator.push(&mixture.slice(start, frames), &mut stems)?;
-        start += frames;
-        progress.set_position(start as u64);
-    }
-    separator.finish(&mut stems)?;
-    Ok(stems)
-}
-
-/// One song, from its files to its scores.
-fn evaluate_song(
-    model: &Model,
-    song: &Song,
+    songs: &[Song],
     stems: &[String],
-    label: &str,
     args: &Args,
-) -> Result<SongReport> {
-    let progress = progress_bar(label);
-    let track = Track::load(song)?;
-    progress.set_length(track.mixture.frames() as u64);
-    let started = Instant::now();
-    let options = HostOptions {
-        consistency: !args.no_consistency,
-        ..HostOptions::default()
-    };
-    let estimates = separate(model, &track, options, &progress)?;
-    let separation_seconds = started.elapsed().as_secs_f64();
-
-    progress.set_message(format!("{label}: scoring"));
-    let mut systems = BTreeMap::new();
-    let mut score = |system: &str, estimate_of: &dyn Fn(usize, &str) -> Option<Planar>| {
-        let pairs: Vec<(&str, &Planar, Planar)> = track
-            .stems
-            .iter()
-            .enumerate()
-            .filter(|(_, (name, _))| stems.contains(name))
-            .filter_map(|(index, (name, truth))| {
-                Some((name.as_str(), truth, estimate_of(index, name)?))
-            })
-            .collect();
-        let pairs: Vec<_> = pairs
-            .iter()
-            .map(|(name, truth, guess)| (*name, *truth, guess))
-            .collect();
-        let mut scores = score_song(&pairs, track.rate_hz, args.windows);
-        if let Some(folder) = args.museval.as_ref().filter(|_| system == MODEL) {
-            add_bss(&pairs, track.rate_hz, &mut scores, folder, &song.name)?;
-        }
-        systems.insert(system.to_owned(), scores);
-        Ok::<_, anyhow::Error>(())
-    };
+    mut museval: Option<&mut Museval>,
+) -> Result<Vec<SongReport>> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.jobs.map_or(cores, usize::from);
+    let threads = (cores / jobs).max(1);
     let names = &model.spec().stems;
-    score(MODEL, &|_, name| {
-        let index = names.iter().position(|stem| stem == name)?;
-        estimates.get(index).cloned()
-    })?;
-    if args.baselines {
-        for (system, estimates) in baselines(&track) {
-            score(system, &|index, _| estimates.get(index).cloned())?;
+    let mut progress = Progress::new(songs.len());
+    thread::scope(|scope| {
+        let mut running = VecDeque::new();
+        let mut reports = Vec::new();
+        for song in songs {
+            let context = || format!("song {}", song.name);
+            progress.begin(&song.name);
+            let separated = Separated::new(model, song, !args.no_consistency, |done, of| {
+                progress.separated(done, of);
+            });
+            let separated = separated.with_context(context)?;
+            progress.finish_song(separated.seconds());
+            if let Some(museval) = &mut museval {
+                let report = separated.score(args, names, stems, Some(museval), cores);
+                reports.push(report.with_context(context)?);
+                continue;
+            }
+            if running.len() >= jobs {
+                reports.extend(running.pop_front().map(joined).transpose()?);
+            }
+            running.push_back(scope.spawn(move || {
+                let report = separated.score(args, names, stems, None, threads);
+                report.with_context(context)
+            }));
         }
-    }
-    progress.finish_and_clear();
-    Ok(SongReport {
-        name: song.name.clone(),
-        seconds: track.seconds(),
-        rate_hz: track.rate_hz,
-        own_mixture: track.own_mixture,
-        separation_seconds,
-        systems,
+        progress.finish();
+        for scoring in running {
+            reports.push(joined(scoring)?);
+        }
+        Ok(reports)
     })
 }
 
-/// BSS Eval of one song's stems: its medians into `scores`, all of it into museval's file.
-fn add_bss(
-    pairs: &[(&str, &Planar, &Planar)],
-    rate_hz: u32,
-    scores: &mut StemScores,
-    folder: &Path,
-    song: &str,
-) -> Result<()> {
-    let audio: Vec<_> = pairs
-        .iter()
-        .map(|(_, truth, guess)| (*truth, *guess))
-        .collect();
-    let found = bss_eval(&audio, rate_hz as usize)?;
-    let targets: Vec<_> = pairs.iter().map(|(name, ..)| *name).zip(&found).collect();
-    for (name, found) in &targets {
-        if let Some(score) = scores.get_mut(*name) {
-            score.add_bss(found);
-        }
-    }
-    let path = folder.join(format!("{song}.json"));
-    write_atomically(&path, museval_json(&targets).as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    let joined = thread.join();
+    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The model's stems that are to be scored, in the model's order.
@@ -263,14 +209,6 @@ fn chosen_songs(data: &Path, model_stems: &[String], asked: &[String]) -> Result
     }
     let is_asked = |song: &Song| asked.is_empty() || asked.contains(&song.name);
     Ok(found.into_iter().filter(is_asked).collect())
-}
-
-fn progress_bar(label: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %  {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0)
-        .with_style(style)
-        .with_message(label.to_owned())
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub fn museval_json(targets: &[(&str, &BssScores)]) -> String {
             isr_db,
             sir_db,
             sar_db,
+            is_determined: _,
         } = scores;
         let frames = sdr_db.iter().zip(sir_db).zip(sar_db).zip(isr_db);
         for (time, (((sdr, sir), sar), isr)) in frames.enumerate() {
@@ -63,6 +64,7 @@ mod tests {
             isr_db: vec![2.0, f64::NAN],
             sir_db: vec![f64::INFINITY, f64::NAN],
             sar_db: vec![3.25, f64::NAN],
+            is_determined: true,
         };
         let text = museval_json(&[("vocals", &scores), ("a \"b\"", &scores)]);
         let json: serde_json::Value = serde_json::from_str(&text.replace("NaN", "null")).unwrap();

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::against_museval::{self, Comparison};
 use super::baselines::SYSTEMS;
+#[cfg(doc)]
+use super::bss_eval::BssScores;
 use super::score::{ACTIVE_FLOOR_DBFS, StemScore, StemScores, Summary, mean_over_stems, summarise};
 use crate::model::ModelCard;
 use crate::table::{Table, db_cell};
@@ -30,6 +33,9 @@ pub struct Report {
     songs: Vec<SongReport>,
     /// Over all songs, by system.
     summary: BTreeMap<String, SystemSummary>,
+    /// The reference package on the same stems, where it was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    against_museval: Vec<Comparison>,
 }
 
 /// One song's scores.
@@ -45,6 +51,10 @@ pub struct SongReport {
     pub own_mixture: bool,
     /// Wall-clock time that the model took.
     pub separation_seconds: f64,
+    /// Whether ISR, SIR and SAR were decided by the stems and not by rounding, where they were
+    /// measured ([`BssScores::is_determined`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bss_is_determined: Option<bool>,
     /// Scores by system, see [`SYSTEMS`].
     pub systems: BTreeMap<String, StemScores>,
 }
@@ -101,6 +111,16 @@ impl Report {
             active_floor_dbfs,
             songs,
             summary,
+            against_museval: Vec::new(),
+        }
+    }
+
+    /// Keeps what the reference package found.
+    #[must_use]
+    pub fn with_comparisons(self, against_museval: Vec<Comparison>) -> Self {
+        Self {
+            against_museval,
+            ..self
         }
     }
 
@@ -128,6 +148,18 @@ impl Report {
         }
         for line in self.silent_stems() {
             text += &format!("{line}\n");
+        }
+        for song in &self.songs {
+            if song.bss_is_determined == Some(false) {
+                text += &format!(
+                    "{}: its stems do not fill the band (lossy files?), so that rounding decides their \
+                     ISR, SIR and SAR, here and in museval; SDR is exact\n",
+                    song.name
+                );
+            }
+        }
+        if !self.against_museval.is_empty() {
+            text += &format!("{}\n", against_museval::table(&self.against_museval));
         }
         text
     }
@@ -187,7 +219,7 @@ impl Report {
     }
 }
 
-fn figures() -> [Figure; 3] {
+fn figures() -> [Figure; 5] {
     [
         Figure {
             title: "SDR by museval v4 in dB: median over 1 s windows, without those in which any \
@@ -214,6 +246,17 @@ fn figures() -> [Figure; 3] {
             title: "nSDR in dB: whole track, silence scores 0".to_owned(),
             of_song: |score| Some(score.nsdr_db),
             over_songs: vec![("mean of songs", |summary| summary.nsdr_mean_db)],
+        },
+        Figure {
+            title: "SI-SDR in dB: whole track, at the gain that fits best".to_owned(),
+            of_song: |score| Some(score.si_sdr_db),
+            over_songs: vec![("mean of songs", |summary| summary.si_sdr_mean_db)],
+        },
+        Figure {
+            title: "Multi-resolution STFT distance, where the true stem sounds: lower is better"
+                .to_owned(),
+            of_song: |score| score.stft_distance,
+            over_songs: vec![("mean of songs", |summary| summary.stft_distance_mean)],
         },
     ]
 }

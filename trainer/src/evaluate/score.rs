@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::bss_eval::BssScores;
 use super::metrics::{
-    active_windowed_sdr, joint_windowed_sdr, mean, median, nsdr, track_level_dbfs,
+    active_windowed_sdr, joint_windowed_sdr, mean, median, nsdr, si_sdr, track_level_dbfs,
 };
+use super::spectral::stft_distance;
 
 /// A window of a reference at or below this RMS level holds nothing to separate.
 pub const ACTIVE_FLOOR_DBFS: f64 = -60.0;
@@ -24,6 +25,10 @@ pub struct StemScore {
     /// The same ratio's median over the 1 s windows in which this stem's reference is above
     /// [`ACTIVE_FLOOR_DBFS`]. `None` if there are none.
     pub sdr_active_db: Option<f64>,
+    /// [`si_sdr`] of the whole track.
+    pub si_sdr_db: f64,
+    /// [`stft_distance`] where the reference sounds; lower is better.
+    pub stft_distance: Option<f64>,
     /// Median of the image's ratio to its displacement ([`BssScores`]); only on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isr_db: Option<f64>,
@@ -89,6 +94,8 @@ pub fn score_song(
                 nsdr_db: nsdr(reference, estimate),
                 sdr_db: median(windows.iter().copied()),
                 sdr_active_db: median(active),
+                si_sdr_db: si_sdr(reference, estimate),
+                stft_distance: stft_distance(reference, estimate, rate_hz, ACTIVE_FLOOR_DBFS),
                 isr_db: None,
                 sir_db: None,
                 sar_db: None,
@@ -124,6 +131,10 @@ pub struct Summary {
     pub sdr_active_median_db: Option<f64>,
     /// Mean over songs of [`StemScore::sdr_active_db`].
     pub sdr_active_mean_db: Option<f64>,
+    /// Mean over songs of [`StemScore::si_sdr_db`].
+    pub si_sdr_mean_db: Option<f64>,
+    /// Mean over songs of [`StemScore::stft_distance`].
+    pub stft_distance_mean: Option<f64>,
     /// Median over songs of [`StemScore::isr_db`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isr_median_db: Option<f64>,
@@ -153,6 +164,8 @@ pub fn summarise(songs: &[&StemScores], stems: &[String]) -> BTreeMap<String, Su
             sdr_mean_db: mean(sdr()),
             sdr_active_median_db: median(active()),
             sdr_active_mean_db: mean(active()),
+            si_sdr_mean_db: mean(scores.iter().map(|score| score.si_sdr_db)),
+            stft_distance_mean: mean(scores.iter().filter_map(|score| score.stft_distance)),
             isr_median_db: median(scores.iter().filter_map(|score| score.isr_db)),
             sir_median_db: median(scores.iter().filter_map(|score| score.sir_db)),
             sar_median_db: median(scores.iter().filter_map(|score| score.sar_db)),
@@ -179,6 +192,8 @@ pub fn mean_over_stems(stems: &BTreeMap<String, Summary>) -> Summary {
         sdr_mean_db: over(|summary| summary.sdr_mean_db),
         sdr_active_median_db: over(|summary| summary.sdr_active_median_db),
         sdr_active_mean_db: over(|summary| summary.sdr_active_mean_db),
+        si_sdr_mean_db: over(|summary| summary.si_sdr_mean_db),
+        stft_distance_mean: over(|summary| summary.stft_distance_mean),
         isr_median_db: over(|summary| summary.isr_median_db),
         sir_median_db: over(|summary| summary.sir_median_db),
         sar_median_db: over(|summary| summary.sar_median_db),

@@ -1,4 +1,4 @@
-//! The run's log: one JSON object per line, appended.
+//! The run's log: one JSON object per line, appended; the same for TensorBoard beside it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -7,10 +7,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use bunri_model::checkpoint::write_atomically;
+use bunri_stream::Planar;
 use serde::Serialize;
 
 use super::validate::Scores;
 use crate::adversarial::ControlReport;
+use crate::tensorboard::{self, Board};
 
 /// One line.
 #[derive(Serialize)]
@@ -52,7 +54,16 @@ pub(super) enum Event<'a> {
 /// An open log file.
 #[derive(Debug)]
 pub(super) struct Log {
-    file: Option<File>,
+    outputs: Option<Outputs>,
+    /// Step whose stems were kept last.
+    heard_at: Option<u64>,
+}
+
+/// Where the first rank writes.
+#[derive(Debug)]
+struct Outputs {
+    file: File,
+    board: Board,
 }
 
 impl Log {
@@ -76,24 +87,55 @@ impl Log {
         }
         let file = OpenOptions::new().create(true).append(true).open(path);
         Ok(Self {
-            file: Some(file.with_context(opening)?),
+            outputs: Some(Outputs {
+                file: file.with_context(opening)?,
+                board: Board::open(&path.with_file_name(tensorboard::FOLDER), step)?,
+            }),
+            heard_at: None,
         })
     }
 
     /// What ranks after the first write to.
     pub(super) fn nowhere() -> Self {
-        Self { file: None }
+        Self {
+            outputs: None,
+            heard_at: None,
+        }
     }
 
     /// Appends one line. A disk that is full is said on standard error and ends no training.
     pub(super) fn write(&mut self, event: &Event<'_>) {
-        let Some(file) = &mut self.file else {
+        let Some(Outputs { file, board }) = &mut self.outputs else {
             return;
         };
         let written = serde_json::to_string(event).map_err(std::io::Error::from);
         let written = written.and_then(|line| file.write_all(format!("{line}\n").as_bytes()));
         if let Err(error) = written {
             eprintln!("the log misses a line: {error}");
+        }
+        let shown = serde_json::to_value(event).map_err(anyhow::Error::from);
+        if let Err(error) = shown.and_then(|line| board.line(&line)) {
+            eprintln!("TensorBoard's events miss a line: {error:#}");
+        }
+    }
+
+    /// Whether stems are to be kept at `step`: at the first validation, and whenever the run has
+    /// grown by a tenth, so that even a long one fills no disk.
+    pub(super) fn wants_stems(&self, step: u64) -> bool {
+        self.heard_at.is_none_or(|heard| step * 10 >= heard * 11)
+    }
+
+    /// Keeps the stems of a segment for TensorBoard, by name.
+    pub(super) fn stems(&mut self, step: u64, stems: &[(String, Planar)], rate_hz: u32) {
+        self.heard_at = Some(step);
+        let Some(Outputs { board, .. }) = &mut self.outputs else {
+            return;
+        };
+        for (name, stem) in stems {
+            if let Err(error) = board.stem(name, step, stem, rate_hz) {
+                eprintln!("TensorBoard's events miss the {name}: {error:#}");
+                return;
+            }
         }
     }
 }

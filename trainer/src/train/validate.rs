@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use bunri_model::Network;
+use bunri_model::checkpoint::float_values;
 use bunri_model::network::center_trim;
 use bunri_stream::Planar;
 use tch::{Kind, Tensor};
@@ -137,6 +138,30 @@ impl Validation {
             l1: l1[0] / l1[1].max(1.0),
             nsdr_db,
         })
+    }
+
+    /// The stems of a few seconds, always the same ones: by name, with the mixture.
+    pub(super) fn listen(&self, network: &dyn Network, rate_hz: u32) -> Vec<(String, Planar)> {
+        const SECONDS: i64 = 5;
+        let Some(segment) = self.segments.get(self.segments.len() / 2) else {
+            return Vec::new();
+        };
+        let estimates =
+            tch::no_grad(|| network.forward(&segment.mixture.to_device(network.device())));
+        let clip = |audio: &Tensor| {
+            // [channels, frames]
+            let frames = audio.size()[1].min(SECONDS * i64::from(rate_hz));
+            let middle = center_trim(audio, frames);
+            let channels = (0..middle.size()[0]).map(|channel| float_values(&middle.get(channel)));
+            Planar::from_channels(channels.collect())
+        };
+        let mixture = ("mixture".to_owned(), segment.mixture.get(0));
+        let stems = self.stems.iter().enumerate();
+        let stems = stems.map(|(i, name)| (name.clone(), estimates.get(0).get(i as i64)));
+        let clips = [mixture].into_iter().chain(stems);
+        clips
+            .filter_map(|(name, audio)| Some((name, clip(&audio)?)))
+            .collect()
     }
 
     /// Whether there is anything to score.

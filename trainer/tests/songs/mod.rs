@@ -18,7 +18,7 @@ pub(crate) fn songs() -> tempfile::TempDir {
     folder
 }
 
-fn write_song(folder: &Path, seed: u32) {
+pub(crate) fn write_song(folder: &Path, seed: u32) {
     fs::create_dir_all(folder).unwrap();
     for (stem, pitch) in [
         ("drums", 3.0),

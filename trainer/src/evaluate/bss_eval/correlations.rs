@@ -1,15 +1,21 @@
 //! Correlations of the references with each other and with the estimates, for all delays of a filter.
 
-use tch::{Kind, TchError, Tensor};
+use std::thread;
 
-use super::{Audio, TAPS};
+use realfft::RealFftPlanner;
+use realfft::num_complex::Complex;
+use tch::Tensor;
+
+use super::{Audio, TAPS, multiply_add};
 
 /// Length of the transforms: long beside the filters, and short enough for the caches.
 const FFT_FRAMES: usize = 8192;
 /// Frames of a block: what is left of a transform when all delays have their room.
 const BLOCK_FRAMES: usize = FFT_FRAMES - 2 * (TAPS - 1);
-/// Blocks that are correlated in one matrix product.
-const BLOCKS_AT_ONCE: usize = 64;
+/// Frequencies of a transform.
+const BINS: usize = FFT_FRAMES / 2 + 1;
+/// From the longest delay of one signal to the longest of the other.
+const DELAYS: usize = 2 * TAPS - 1;
 
 /// The normal equations of all projections.
 pub(super) struct Correlations {
@@ -20,64 +26,143 @@ pub(super) struct Correlations {
 }
 
 impl Correlations {
-    pub(super) fn new(audio: &Audio<'_>) -> Result<Self, TchError> {
-        let spectrum = cross_spectrum(audio)?;
-        let half = audio.half as i64;
-        let delays = 2 * TAPS as i64 - 1;
-        let taps = TAPS as i64;
+    pub(super) fn new(audio: &Audio<'_>, threads: usize) -> Self {
+        let half = audio.half;
+        let pairs = pairs(half);
+        let spectra = cross_spectra(audio, &pairs, threads);
+        let correlations = inverse(spectra);
+        // Where a pair's correlation begins, as (reference, any channel), and whether it is the other
+        // way round.
+        let found = |reference: usize, other: usize| {
+            let swapped = other < half && other < reference;
+            let pair = if swapped {
+                (other, reference)
+            } else {
+                (reference, other)
+            };
+            let place = pairs.binary_search(&pair).unwrap_or_default();
+            (&correlations[place * DELAYS..][..DELAYS], swapped)
+        };
         // At `i`: the sum over t of reference(t + i - (TAPS - 1)) times the other channel's t.
-        let correlation = spectrum
-            .permute([1, 2, 0])
-            .f_fft_irfft(FFT_FRAMES as i64, -1, "backward")?
-            .narrow(2, 0, delays); // [references, all channels, delays]
-        let of_references = correlation.narrow(1, 0, half);
-        let gram = of_references
-            .unfold(2, taps, 1)
-            .flip([2])
-            .permute([0, 2, 1, 3]) // [reference, delay, reference, delay]
-            .f_reshape([half * taps, half * taps])?;
-        let with_estimates = correlation
-            .narrow(1, half, half)
-            .narrow(2, 0, taps)
-            .flip([2])
-            .permute([0, 2, 1]) // [reference, delay, estimate]
-            .f_reshape([half * taps, half])?;
-        Ok(Self {
-            gram,
-            with_estimates,
-        })
+        let forward = |reference: usize, other: usize| -> Vec<f64> {
+            let (values, swapped) = found(reference, other);
+            if swapped {
+                values.iter().rev().copied().collect()
+            } else {
+                values.to_vec()
+            }
+        };
+        let side = half * TAPS;
+        let mut gram = vec![0.0; side * side];
+        thread::scope(|scope| {
+            for (reference, rows) in gram.chunks_mut(TAPS * side).enumerate() {
+                let forward = &forward;
+                scope.spawn(move || {
+                    let of_others: Vec<_> = (0..half).map(|j| forward(reference, j)).collect();
+                    for (delay, row) in rows.chunks_mut(side).enumerate() {
+                        for (part, values) in row.chunks_mut(TAPS).zip(&of_others) {
+                            part.copy_from_slice(&values[TAPS - 1 - delay..][..TAPS]);
+                        }
+                        // museval's little of the identity.
+                        row[reference * TAPS + delay] += f64::EPSILON;
+                    }
+                });
+            }
+        });
+        let mut with_estimates = vec![0.0; side * half];
+        for reference in 0..half {
+            for estimate in 0..half {
+                let (values, _) = found(reference, half + estimate);
+                for delay in 0..TAPS {
+                    with_estimates[(reference * TAPS + delay) * half + estimate] =
+                        values[TAPS - 1 - delay];
+                }
+            }
+        }
+        let shaped = |values: &[f64], width: usize| {
+            Tensor::from_slice(values).reshape([side as i64, width as i64])
+        };
+        Self {
+            gram: shaped(&gram, side),
+            with_estimates: shaped(&with_estimates, half),
+        }
     }
 }
 
-/// `[frequencies, references, all channels]`, summed over the blocks.
-fn cross_spectrum(audio: &Audio<'_>) -> Result<Tensor, TchError> {
-    let count = audio.frames.div_ceil(BLOCK_FRAMES);
-    let mut sum: Option<Tensor> = None;
-    for first in (0..count).step_by(BLOCKS_AT_ONCE) {
-        let blocks = first..(first + BLOCKS_AT_ONCE).min(count);
-        let (mut near, mut far) = (Vec::new(), Vec::new());
+/// References with every channel, in order; of two references only one order, for the other is the
+/// same back to front.
+fn pairs(half: usize) -> Vec<(usize, usize)> {
+    let of = |reference| (reference..2 * half).map(move |other| (reference, other));
+    (0..half).flat_map(of).collect()
+}
+
+/// `[pair][bin]`, summed over the blocks of the whole track.
+fn cross_spectra(audio: &Audio<'_>, pairs: &[(usize, usize)], threads: usize) -> Vec<Complex<f64>> {
+    let blocks = audio.frames.div_ceil(BLOCK_FRAMES);
+    let transform = RealFftPlanner::<f64>::new().plan_fft_forward(FFT_FRAMES);
+    let part = |blocks: std::ops::Range<usize>| {
+        let mut sums = vec![Complex::default(); pairs.len() * BINS];
+        let mut input = transform.make_input_vec();
+        let mut scratch = transform.make_scratch_vec();
+        let mut spectra = |channels: std::ops::Range<usize>, start: isize, frames: usize| {
+            let mut spectra = vec![Complex::default(); channels.len() * BINS];
+            for (channel, spectrum) in channels.zip(spectra.chunks_mut(BINS)) {
+                audio.read(channel, start, &mut input[..frames]);
+                input[frames..].fill(0.0);
+                // Only wrong lengths are refused.
+                let _ = transform.process_with_scratch(&mut input, spectrum, &mut scratch);
+            }
+            spectra
+        };
         for block in blocks {
             let start = (block * BLOCK_FRAMES) as isize;
-            let all = 0..2 * audio.half;
-            near.push(audio.part(all, start, BLOCK_FRAMES));
+            let mut near = spectra(0..2 * audio.half, start, BLOCK_FRAMES);
+            near.iter_mut().for_each(|bin| *bin = bin.conj());
             let before = start - (TAPS as isize - 1);
-            far.push(audio.part(0..audio.half, before, FFT_FRAMES));
+            let far = spectra(0..audio.half, before, FFT_FRAMES);
+            for ((reference, other), sum) in pairs.iter().zip(sums.chunks_mut(BINS)) {
+                let (far, near) = (&far[reference * BINS..], &near[other * BINS..]);
+                multiply_add(sum, &far[..BINS], &near[..BINS]);
+            }
         }
-        let spectrum = |blocks: &[Tensor]| {
-            let blocks = Tensor::stack(blocks, 0); // [blocks, channels, frames]
-            blocks.f_fft_rfft(FFT_FRAMES as i64, -1, "backward")
-        };
-        let far = spectrum(&far)?.permute([2, 1, 0]); // [frequencies, references, blocks]
-        let near = spectrum(&near)?.permute([2, 0, 1]).conj(); // [frequencies, blocks, channels]
-        let product = far.f_matmul(&near)?;
-        sum = Some(match sum {
-            Some(sum) => sum + product,
-            None => product,
-        });
+        sums
+    };
+    let share = blocks.div_ceil(threads.max(1)).max(1);
+    let parts: Vec<_> = thread::scope(|scope| {
+        let part = &part;
+        let running: Vec<_> = (0..blocks)
+            .step_by(share)
+            .map(|first| scope.spawn(move || part(first..(first + share).min(blocks))))
+            .collect();
+        let joined = running.into_iter().map(|thread| thread.join());
+        joined
+            .map(|sums| sums.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let mut parts = parts.into_iter();
+    let mut sums = parts
+        .next()
+        .unwrap_or_else(|| vec![Complex::default(); pairs.len() * BINS]);
+    for part in parts {
+        sums.iter_mut()
+            .zip(part)
+            .for_each(|(sum, part)| *sum += part);
     }
-    Ok(sum.unwrap_or_else(|| {
-        let half = audio.half as i64;
-        let shape = [FFT_FRAMES as i64 / 2 + 1, half, 2 * half];
-        Tensor::zeros(shape, (Kind::ComplexDouble, tch::Device::Cpu))
-    }))
+    sums
+}
+
+/// Back to delays: `[pair][DELAYS]`.
+fn inverse(mut spectra: Vec<Complex<f64>>) -> Vec<f64> {
+    let transform = RealFftPlanner::<f64>::new().plan_fft_inverse(FFT_FRAMES);
+    let mut output = transform.make_output_vec();
+    let mut correlations = Vec::with_capacity(spectra.len() / BINS * DELAYS);
+    for spectrum in spectra.chunks_mut(BINS) {
+        // Real signals have real sums there; rounding must not make the transform refuse them.
+        spectrum[0].im = 0.0;
+        spectrum[BINS - 1].im = 0.0;
+        let _ = transform.process(spectrum, &mut output);
+        let scaled = output[..DELAYS].iter().map(|x| x / FFT_FRAMES as f64);
+        correlations.extend(scaled);
+    }
+    correlations
 }

@@ -79,6 +79,10 @@ impl Session<'_> {
             return Ok(());
         }
         bar.println(summary(step, &scores, is_best));
+        if log.wants_stems(step) {
+            let rate_hz = network.signature().rate_hz;
+            log.stems(step, &self.validation.listen(&*network, rate_hz), rate_hz);
+        }
         let checkpoint = Checkpoint {
             network,
             provenance: self.provenance(&scores)?,

@@ -1,0 +1,70 @@
+//! `trainer compare`: which of several ways to train is better, and is it?
+//!
+//! ```text
+//! evaluations ─ Arm (a way to train, a run per seed) ─┐
+//!                                                     ├─ Comparison ─ tables, sentences, Markdown, JSON
+//! evaluations ─ Arm ──────────────────────────────────┘
+//! ```
+//!
+//! - [`results`]: what `trainer evaluate --json` wrote, gathered into arms.
+//! - [`figures`]: what can be compared; [`statistics`]: means, intervals, tests.
+//! - [`comparison`]: the arms against the first of them; [`words`]: what that says.
+
+pub mod comparison;
+pub mod figures;
+pub mod results;
+pub mod statistics;
+pub mod words;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use bunri_model::checkpoint::write_atomically;
+
+use comparison::Comparison;
+use results::Arm;
+
+/// Command line of `compare`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Ways to train, the first of them what the others are held against. NAME=WHERE, where WHERE is
+    /// an evaluation (`trainer evaluate --json`), a run's folder with an evaluation.json, a folder of
+    /// such runs, a pattern of any ('runs/l1-*'), or several with commas between: a run per seed.
+    #[arg(required = true, num_args = 2.., value_name = "NAME=WHERE")]
+    arms: Vec<String>,
+    /// Figures to compare, by their keys in the evaluations [default: sdr_db, nsdr_db, si_sdr_db and
+    /// stft_distance, where all evaluations have them].
+    #[arg(long, value_name = "KEY,...", value_delimiter = ',')]
+    figures: Vec<String>,
+    /// Also write everything to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Also write tables and sentences to this file, in Markdown.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+}
+
+/// Runs the subcommand: tables and sentences on standard output.
+///
+/// # Errors
+/// Evaluations that are not there, are none, or have nothing in common.
+pub fn run(args: Args) -> Result<()> {
+    let arms = args.arms.iter().map(|arm| Arm::load(arm));
+    let arms = arms.collect::<Result<Vec<_>>>()?;
+    let comparison = Comparison::new(&arms, &figures::figures(&args.figures)?)?;
+    for table in comparison.tables() {
+        println!("{table}");
+    }
+    for line in comparison.sentences() {
+        println!("{line}");
+    }
+    if let Some(path) = &args.json {
+        let json = serde_json::to_vec_pretty(&comparison)?;
+        write_atomically(path, &json).with_context(|| format!("writing {}", path.display()))?;
+    }
+    if let Some(path) = &args.markdown {
+        write_atomically(path, comparison.markdown().as_bytes())
+            .with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! One song, from its files to its scores.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use bunri_model::checkpoint::write_atomically;
+use bunri_stream::{HostOptions, OfflineSeparator, Planar};
+
+use super::Args;
+use super::against_museval::Museval;
+use super::baselines::{MODEL, baselines};
+use super::bss_eval::{BssScores, bss_eval};
+use super::museval_file::museval_json;
+use super::report::SongReport;
+use super::score::{StemScores, score_song};
+use super::track::Track;
+use crate::data::songs::Song;
+use crate::model::Model;
+
+/// A song that the model has been through.
+#[derive(Debug)]
+pub(super) struct Separated {
+    name: String,
+    track: Track,
+    /// In the model's order.
+    estimates: Vec<Planar>,
+    separation_seconds: f64,
+}
+
+impl Separated {
+    /// Reads and separates a song, by the very way that a plugin's audio goes. `progress` hears how
+    /// many frames of how many are done.
+    pub(super) fn new(
+        model: &Model,
+        song: &Song,
+        consistency: bool,
+        mut progress: impl FnMut(usize, usize),
+    ) -> Result<Self> {
+        /// About six seconds: progress that moves, and no chunk is cut into many pieces.
+        const BLOCK_FRAMES: usize = 1 << 18;
+        let track = Track::load(song)?;
+        let started = Instant::now();
+        let options = HostOptions {
+            consistency,
+            ..HostOptions::default()
+        };
+        let mut separator = OfflineSeparator::new(model.separator()?, track.rate_hz, options)?;
+        let mut estimates = Vec::new();
+        let frames = track.mixture.frames();
+        let mut start = 0;
+        while start < frames {
+            let block = BLOCK_FRAMES.min(frames - start);
+            separator.push(&track.mixture.slice(start, block), &mut estimates)?;
+            start += block;
+            progress(start, frames);
+        }
+        separator.finish(&mut estimates)?;
+        Ok(Self {
+            name: song.name.clone(),
+            track,
+            estimates,
+            separation_seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Length of the song in seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        self.track.seconds()
+    }
+
+    /// All scores of `stems`, of the model with the names `model_stems` and of the baselines.
+    /// `threads` are those that BSS Eval may use.
+    pub(super) fn score(
+        &self,
+        args: &Args,
+        model_stems: &[String],
+        stems: &[String],
+        museval: Option<&mut Museval>,
+        threads: usize,
+    ) -> Result<SongReport> {
+        let Self { name, track, .. } = self;
+        let of_model = |_: usize, stem: &str| {
+            let index = model_stems.iter().position(|name| name == stem)?;
+            self.estimates.get(index)
+        };
+        let pairs = pairs(track, stems, of_model);
+        let mut scores = score_song(&pairs, track.rate_hz, args.windows);
+        let mut bss_is_determined = None;
+        if museval.is_some() || args.museval.is_some() {
+            let audio: Vec<_> = pairs.iter().map(|(_, a, b)| (*a, *b)).collect();
+            let found = match museval {
+                Some(museval) => museval.compare(name, &audio, track.rate_hz)?,
+                None => bss_eval(&audio, track.rate_hz as usize, threads)?,
+            };
+            bss_is_determined = found.first().map(|scores| scores.is_determined);
+            let names = pairs.iter().map(|(name, ..)| *name);
+            let targets: Vec<_> = names.zip(&found).collect();
+            add_bss(&targets, &mut scores, args.museval.as_deref(), name)?;
+        }
+        let mut systems = BTreeMap::from([(MODEL.to_owned(), scores)]);
+        if args.baselines {
+            for (system, estimates) in baselines(track) {
+                let pairs = self::pairs(track, stems, |index, _| estimates.get(index));
+                let scores = score_song(&pairs, track.rate_hz, args.windows);
+                systems.insert(system.to_owned(), scores);
+            }
+        }
+        Ok(SongReport {
+            name: name.clone(),
+            seconds: track.seconds(),
+            rate_hz: track.rate_hz,
+            own_mixture: track.own_mixture,
+            separation_seconds: self.separation_seconds,
+            bss_is_determined,
+            systems,
+        })
+    }
+}
+
+/// Name, truth and estimate of every scored stem that has both.
+fn pairs<'a>(
+    track: &'a Track,
+    stems: &[String],
+    estimate_of: impl Fn(usize, &str) -> Option<&'a Planar>,
+) -> Vec<(&'a str, &'a Planar, &'a Planar)> {
+    let all = track.stems.iter().enumerate();
+    all.filter(|(_, (name, _))| stems.contains(name))
+        .filter_map(|(index, (name, truth))| {
+            Some((name.as_str(), truth, estimate_of(index, name)?))
+        })
+        .collect()
+}
+
+/// BSS Eval of one song's stems: its medians into `scores`, all of it into museval's file.
+fn add_bss(
+    targets: &[(&str, &BssScores)],
+    scores: &mut StemScores,
+    folder: Option<&Path>,
+    song: &str,
+) -> Result<()> {
+    for (name, found) in targets {
+        if let Some(score) = scores.get_mut(*name) {
+            score.add_bss(found);
+        }
+    }
+    let Some(folder) = folder else { return Ok(()) };
+    let path = folder.join(format!("{song}.json"));
+    write_atomically(&path, museval_json(targets).as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
