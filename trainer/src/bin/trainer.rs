@@ -2,6 +2,7 @@
 
 use bunri_trainer::data::check;
 use bunri_trainer::{average, bench, evaluate, export, import, info, render, train};
+use bunri_trainer::{average, bench, evaluate, export, import, info, launch, render, train};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -22,6 +23,8 @@ enum Command {
     Data(DataCommand),
     /// Train a separator from a config file.
     Train(train::Args),
+    /// Start a command on several processes of this machine: launch --nproc 8 -- train --config ...
+    Launch(launch::Args),
     /// Score a checkpoint on songs with known stems.
     Evaluate(evaluate::Args),
     /// Measure how fast models separate here, and against the reference packages.
@@ -49,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         Command::Data(DataCommand::Render(args)) => render::run(args),
         Command::Data(DataCommand::Check(args)) => check::run(&args),
         Command::Train(args) => train::run(args),
+        Command::Launch(args) => launch::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Average(args) => average::run(args),

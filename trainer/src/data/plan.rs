@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bunri_stream::Planar;
 
-use super::cache::{Cache, IfBusy};
+use super::cache::{Cache, CacheFailed, IfBusy};
 use super::pool::{PooledSong, SongSource, usable_songs};
 use super::songs::Song;
 use super::stem_file::StemFile;
@@ -181,7 +183,7 @@ pub(super) type Decoded = BTreeMap<StemFile, Result<Track, String>>;
 pub(super) fn decode_all(
     files: BTreeSet<&StemFile>,
     cache: &Cache,
-    progress: &(impl Fn(&str) + Sync),
+    progress: &mut dyn FnMut(&str),
 ) -> Result<Decoded> {
     let (first, busy) = decode_each(&files, cache, IfBusy::Leave, progress)?;
     let (second, _) = decode_each(&busy, cache, IfBusy::Wait, progress)?;
@@ -192,24 +194,26 @@ fn decode_each<'a>(
     files: &BTreeSet<&'a StemFile>,
     cache: &Cache,
     if_busy: IfBusy,
-    progress: &(impl Fn(&str) + Sync),
+    progress: &mut dyn FnMut(&str),
 ) -> Result<(Decoded, BTreeSet<&'a StemFile>)> {
     let queue = Mutex::new(files.iter().copied());
     let results = Mutex::new((Decoded::new(), BTreeSet::new()));
-    let work = || -> Result<()> {
+    let (begun, names) = channel();
+    let work = &|begun: Sender<String>| -> Result<()> {
         loop {
             // Locks cannot be poisoned: nothing panics while they are held.
             let Some(file) = queue.lock().map_err(|_| lost_worker())?.next() else {
                 return Ok(());
             };
-            progress(&file.to_string());
+            // Nobody listens only after a panic, which ends this too.
+            let _ = begun.send(file.to_string());
             let track = cache.track_unless(file, if_busy);
-            // A cache that fails will fail for the next file too: it is not the song's fault.
             let (decoded, busy) = &mut *results.lock().map_err(|_| lost_worker())?;
             match track {
                 Ok(Some(track)) => drop(decoded.insert(file.clone(), Ok(track))),
                 Ok(None) => drop(busy.insert(file)),
-                Err(error) if error.is::<super::cache::CacheFailed>() => return Err(error),
+                // A cache that fails will fail for the next file too: it is not the song's fault.
+                Err(error) if error.is::<CacheFailed>() => return Err(error),
                 Err(error) => drop(decoded.insert(file.clone(), Err(format!("{error:#}")))),
             }
         }
@@ -217,13 +221,33 @@ fn decode_each<'a>(
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         let workers: Vec<_> = (0..workers.min(files.len()))
-            .map(|_| scope.spawn(work))
+            .map(|_| {
+                let begun = begun.clone();
+                scope.spawn(move || work(begun))
+            })
             .collect();
+        drop(begun);
+        tell(&names, progress);
         workers
             .into_iter()
             .try_for_each(|worker| worker.join().map_err(|_| lost_worker())?)
     })?;
     results.into_inner().map_err(|_| lost_worker())
+}
+
+/// Passes names on, at least one a second, so that whoever waits for this process sees it live,
+/// until nobody sends any more.
+fn tell(names: &Receiver<String>, progress: &mut dyn FnMut(&str)) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let mut last = String::new();
+    loop {
+        match names.recv_timeout(PATIENCE) {
+            Ok(name) => last = name,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        progress(&last);
+    }
 }
 
 fn lost_worker() -> anyhow::Error {

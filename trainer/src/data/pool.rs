@@ -77,7 +77,7 @@ pub struct Pool {
 
 impl Pool {
     /// Decodes every usable stem of every source into the cache, as far as it is not there yet, on
-    /// all cores; tells `progress` each file's name. Memory does not grow with the songs.
+    /// all cores; tells `progress` a file's name at least once a second. Memory does not grow with the songs.
     ///
     /// Songs that cannot be read are left out and listed in `skipped`; if `strict`, they are errors.
     ///
@@ -89,7 +89,7 @@ impl Pool {
         stems: &[String],
         cache: &Cache,
         strict: bool,
-        progress: impl Fn(&str) + Sync,
+        mut progress: impl FnMut(&str),
     ) -> Result<Self> {
         let mut plans = Vec::new();
         for source in sources {
@@ -100,12 +100,12 @@ impl Pool {
             plans.extend(found.into_iter().map(|plan| (plan, weight)));
         }
         let files = plans.iter().flat_map(|(plan, _)| plan.files()).collect();
-        let decoded = decode_all(files, cache, &progress)?;
+        let decoded = decode_all(files, cache, &mut progress)?;
         let (mut songs, mut skipped) = (Vec::new(), Vec::new());
         for (plan, weight) in plans {
             match plan.assemble(&decoded, weight) {
                 Ok(song) => songs.push(song),
-                Err(reason) if strict => return Err(reason.context("data.strict is set")),
+                Err(reason) if strict => return Err(reason),
                 Err(reason) => skipped.push(format!("left out {reason:#}")),
             }
         }

@@ -63,8 +63,8 @@ fn train_on(
         ProgressBar::hidden()
     };
     let cache = Cache::new(&config.cache_folder(), rate_hz)?;
-    let sampler = |songs: &[SongSource]| -> Result<Sampler> {
-        let pool = Pool::load(songs, &stems, &cache, config.data.strict, |file| {
+    let sampler = |songs: &[SongSource], strict| -> Result<Sampler> {
+        let pool = Pool::load(songs, &stems, &cache, strict, |file| {
             spinner.set_message(format!("decoding {file}"));
             spinner.tick();
             cluster.still_here();
@@ -75,7 +75,7 @@ fn train_on(
         let augment = config.augment.clone();
         Sampler::new(pool, &stems, augment, frames, config.seed)
     };
-    let learned = Arc::new(sampler(&config.data.train)?);
+    let learned = Arc::new(sampler(&config.data.train, config.data.strict)?);
     let opponent = (config.adversarial.as_ref())
         .map(|adversarial| {
             ensure!(
@@ -83,7 +83,8 @@ fn train_on(
                 "data.held_out lists no songs: overfitting of discriminators shows on songs that \
                  nothing learns from, keep a few of the training songs for it"
             );
-            let held_out = sampler(&config.data.held_out).context("in data.held_out")?;
+            // Few songs, on which the steering rests: none may be missing.
+            let held_out = sampler(&config.data.held_out, true).context("in data.held_out")?;
             Opponent::new(config, adversarial, held_out, &*generator.network, cluster)
         })
         .transpose()?;
