@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bunri_plugin::exchange::{HostSetup, STEM_NAMES, STEMS};
+use bunri_plugin::exchange::{HostBlock, HostSetup, STEM_NAMES, STEMS};
 use bunri_plugin::link::{AudioLink, Controls, Strip};
 use bunri_plugin::monitor::{Monitor, Phase};
 use bunri_plugin::opener::Informed;
@@ -18,6 +18,10 @@ use bunri_stream::{ModelSpec, Planar, SeparateError, StemModel};
 
 const BLOCK_FRAMES: usize = 64;
 const RATE_HZ: u32 = 48_000;
+const HOST_BLOCK: HostBlock = HostBlock {
+    frames: BLOCK_FRAMES,
+    offline: false,
+};
 /// A million blocks in five minutes.
 const PAUSE: Duration = Duration::from_micros(250);
 
@@ -116,7 +120,7 @@ fn measure(name: &str, blocks: usize, part_frames: usize, moving: bool) {
                 .each_mut()
                 .map(|bus| bus.each_mut().map(|channel| &mut channel[part.clone()]));
             let main = [&mut left[part.clone()], &mut right[part.clone()]];
-            link.process(main, buses, controls, BLOCK_FRAMES);
+            link.process(main, buses, controls, HOST_BLOCK);
         }
         costs.push(began.elapsed());
         // Between blocks the worker is given time, as in a host: at many times that speed the link

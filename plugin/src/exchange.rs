@@ -66,6 +66,15 @@ impl HostSetup {
     }
 }
 
+/// What the host tells with each block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostBlock {
+    /// Length of the block that it sent, where what is played is a part of it; 0 where it is all.
+    pub frames: usize,
+    /// Whether it says that it renders offline just now, whatever it said at activation.
+    pub offline: bool,
+}
+
 /// Where the time between a sample's arrival and its leaving goes; frames at the host's rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {

@@ -10,6 +10,7 @@
 
 mod port_fence;
 mod vst3_fence;
+mod vst3_mode;
 mod vst3_points;
 
 use std::ffi::{CStr, c_char, c_void};

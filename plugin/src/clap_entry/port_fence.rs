@@ -22,8 +22,11 @@ use clap_sys::ext::latency::{CLAP_EXT_LATENCY, clap_host_latency};
 use clap_sys::host::clap_host;
 use clap_sys::plugin::clap_plugin;
 use clap_sys::process::{CLAP_PROCESS_ERROR, clap_process, clap_process_status};
+use nice_plug::prelude::ProcessMode;
 use nice_plug::wrapper::clap::Wrapper;
 
+use super::vst3_mode;
+use crate::exchange::HostBlock;
 use crate::host_side::HostSide;
 use crate::plugin::{BunriPlugin, OUTPUT_PORTS};
 
@@ -187,9 +190,12 @@ unsafe extern "C" fn process(
     let (fenced, host) = unsafe { (&*plugin.cast::<FencedPlugin>(), &*process) };
     // SAFETY: by CLAP neither `activate` nor another `process` runs now.
     let scratch = unsafe { &mut *fenced.scratch.get() };
-    fenced
-        .host_side
-        .set_block_frames(host.frames_count as usize);
+    // SAFETY: as the caller of `fence` promised.
+    let mode = unsafe { &(*fenced.wrapper).current_process_mode };
+    fenced.host_side.begin_block(HostBlock {
+        frames: host.frames_count as usize,
+        offline: mode.load() == ProcessMode::Offline || vst3_mode::says_offline(host),
+    });
     if host.frames_count as usize > scratch.frames {
         return CLAP_PROCESS_ERROR; // more than the host itself announced in `activate`
     }

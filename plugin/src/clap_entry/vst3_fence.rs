@@ -2,9 +2,10 @@
 //!
 //! clap-wrapper 0.3.1 plays nothing unless every bus comes with all of its channels, but hosts leave
 //! them out of inactive buses (JUCE's do), or pass fewer buses; and of each parameter's points in a
-//! block it takes the last. Behind this fence it always sees one stereo input and [`OUTPUT_PORTS`]
+//! block it takes the last. The mode that a host tells with each block, which may not be the one it
+//! told before (Ardour's export says offline here alone), gets lost. Behind this fence it always sees one stereo input and [`OUTPUT_PORTS`]
 //! stereo outputs, with null channels where the host has none (the port fence gives those buffers),
-//! and every point as a queue of its own.
+//! and every point as a queue of its own; the mode goes past it (`vst3_mode`).
 //!
 //! The wrapper has no place for this, so two functions of its C++ objects are replaced: the
 //! factory's `createInstance` and the audio processor's `process`. An object's table of functions is
@@ -19,11 +20,12 @@ use std::sync::OnceLock;
 use clap_sys::factory::plugin_factory::clap_plugin_factory;
 use vst3::Interface;
 use vst3::Steinberg::Vst::{AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessor};
-use vst3::Steinberg::Vst::{IAudioProcessorVtbl, ProcessData};
+use vst3::Steinberg::Vst::{IAudioProcessorVtbl, ProcessData, ProcessModes_::kOffline};
 use vst3::Steinberg::{
     FIDString, FUnknown, IPluginFactory, IPluginFactoryVtbl, TUID, kResultFalse, kResultOk, tresult,
 };
 
+use super::vst3_mode::OfflineCall;
 use super::vst3_points::PointByPoint;
 use crate::plugin::OUTPUT_PORTS;
 
@@ -201,7 +203,10 @@ unsafe extern "system" fn process(this: *mut IAudioProcessor, data: *mut Process
             inputParameterChanges: points.as_changes(),
             ..*host
         };
+        let said =
+            (host.processMode == kOffline as i32).then(|| OfflineCall::begin(&input_channels));
         let result = ((*original).process)(this, &mut whole);
+        drop(said);
         for index in 0..host.numOutputs.max(0) as usize {
             if !host.outputs.is_null() {
                 (*host.outputs.add(index)).silenceFlags = 0; // everything was written

@@ -8,7 +8,9 @@ use ringbuf::traits::{Consumer, Producer};
 use ringbuf::{HeapCons, HeapProd};
 
 use super::host_clock::{HostClock, MAX_WAIT};
-use crate::exchange::{CHANNELS, HostSetup, InputFrame, Shared, StemFrame, StemSamples, Timing};
+use crate::exchange::{
+    CHANNELS, HostBlock, HostSetup, InputFrame, Shared, StemFrame, StemSamples, Timing,
+};
 use crate::realtime;
 
 /// Pause between two looks at the ring while waiting.
@@ -105,9 +107,9 @@ impl StemStream {
         self.restarted = true;
     }
 
-    /// The host sends blocks of so many frames, of which the next ones may be parts. Real-time safe.
-    pub(crate) fn host_sends(&mut self, block_frames: usize) {
-        self.clock.host_sends(block_frames);
+    /// The host sends this block, of which the next ones may be parts. Real-time safe.
+    pub(crate) fn host_sends(&mut self, block: HostBlock) {
+        self.clock.host_sends(block);
     }
 
     /// Whether the host was seen to play in real time since the reset, rather than to render.

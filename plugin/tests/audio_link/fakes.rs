@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bunri_plugin::exchange::{HostSetup, STEM_NAMES, STEMS};
+use bunri_plugin::exchange::{HostBlock, HostSetup, STEM_NAMES, STEMS};
 use bunri_plugin::link::{AudioLink, Controls};
 use bunri_plugin::monitor::{Monitor, Phase};
 use bunri_plugin::opener::Informed;
@@ -150,7 +150,14 @@ pub(crate) fn play_block(
     let buses = stems
         .each_mut()
         .map(|bus| bus.each_mut().map(Vec::as_mut_slice));
-    assert_no_alloc(|| link.process([&mut left, &mut right], buses, &controls, 0));
+    assert_no_alloc(|| {
+        link.process(
+            [&mut left, &mut right],
+            buses,
+            &controls,
+            HostBlock::default(),
+        )
+    });
     let mirrored = stems
         .iter()
         .map(|[left, right]| [left, right])
@@ -190,7 +197,7 @@ pub(crate) fn play_stereo(
             bus.each_mut()
                 .map(|channel| channel.next().expect("as long"))
         });
-        assert_no_alloc(|| link.process([left, right], buses, controls, 0));
+        assert_no_alloc(|| link.process([left, right], buses, controls, HostBlock::default()));
     }
     Buses { main, stems }
 }
