@@ -158,6 +158,8 @@ impl StemStream {
         }
         let first_wanted = block_start + silent_frames as u64 - lag_frames;
         let got_frames = self.receive_or_wait(first_wanted, wanted);
+        let passed_frames = first_wanted + wanted.len() as u64;
+        self.connection.shared.set_passed(passed_frames);
         let (_, missing) = wanted.split_at_mut(got_frames);
         self.late = match missing.len() {
             0 => false,

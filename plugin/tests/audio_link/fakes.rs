@@ -1,6 +1,7 @@
 //! Models whose stems are known, and a host that plays into a link.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bunri_plugin::exchange::{HostBlock, HostSetup, STEM_NAMES, STEMS};
@@ -39,6 +40,8 @@ pub(crate) struct FakeModel {
     pub(crate) sick: bool,
     /// From this chunk on it says that it lost a device.
     pub(crate) falls_back_at: usize,
+    /// Chunks that all who share this have separated.
+    pub(crate) separated: Arc<AtomicUsize>,
 }
 
 impl FakeModel {
@@ -68,6 +71,7 @@ impl FakeModel {
             sick_from: usize::MAX,
             sick: false,
             falls_back_at: usize::MAX,
+            separated: Arc::default(),
         }
     }
 }
@@ -84,6 +88,7 @@ impl StemModel for FakeModel {
             let _ = gate.recv();
         }
         self.chunks_seen += 1;
+        self.separated.fetch_add(1, Ordering::Relaxed);
         std::thread::sleep(self.compute);
         if self.chunks_seen > self.fails_from {
             return Err(SeparateError::Model(self.failure.into()));
