@@ -10,6 +10,7 @@
 
 mod port_fence;
 mod vst3_fence;
+mod vst3_layout;
 mod vst3_mode;
 mod vst3_points;
 

@@ -12,20 +12,28 @@
 //! nice-plug finds its data through `clap_plugin::plugin_data` alone, so the fence hands the host
 //! a copy of nice-plug's `clap_plugin` with three functions replaced and its own data behind it.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::{CStr, c_char, c_void};
+use std::num::NonZeroU32;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use clap_sys::audio_buffer::clap_audio_buffer;
+use clap_sys::ext::audio_ports::{
+    CLAP_EXT_AUDIO_PORTS, clap_audio_port_info, clap_plugin_audio_ports,
+};
+use clap_sys::ext::audio_ports_config::{
+    CLAP_EXT_AUDIO_PORTS_CONFIG, clap_plugin_audio_ports_config,
+};
 use clap_sys::ext::latency::{CLAP_EXT_LATENCY, clap_host_latency};
 use clap_sys::host::clap_host;
 use clap_sys::plugin::clap_plugin;
 use clap_sys::process::{CLAP_PROCESS_ERROR, clap_process, clap_process_status};
-use nice_plug::prelude::ProcessMode;
+use nice_plug::prelude::{Plugin, ProcessMode};
 use nice_plug::wrapper::clap::Wrapper;
 
-use super::vst3_mode;
+use super::{vst3_layout, vst3_mode};
 use crate::exchange::HostBlock;
 use crate::host_side::HostSide;
 use crate::plugin::{BunriPlugin, OUTPUT_PORTS};
@@ -43,6 +51,8 @@ struct FencedPlugin {
     wrapper: *const Wrapper<BunriPlugin>,
     host: *const clap_host,
     host_side: Arc<HostSide>,
+    /// Main thread only.
+    active: Cell<bool>,
     /// Touched by `activate` and `process` only, which CLAP never runs at the same time.
     scratch: UnsafeCell<Scratch>,
 }
@@ -85,7 +95,9 @@ pub(super) unsafe fn fence(
     // SAFETY: alive, as the caller promises.
     let mut plugin = unsafe { *inner };
     plugin.activate = Some(activate);
+    plugin.deactivate = Some(deactivate);
     plugin.process = Some(process);
+    plugin.get_extension = Some(get_extension);
     plugin.destroy = Some(destroy);
     Box::into_raw(Box::new(FencedPlugin {
         plugin,
@@ -93,6 +105,7 @@ pub(super) unsafe fn fence(
         wrapper,
         host,
         host_side,
+        active: Cell::new(false),
         scratch: UnsafeCell::default(),
     }))
     .cast_const()
@@ -115,6 +128,7 @@ unsafe extern "C" fn activate(
         Some(activate) => unsafe { activate(fenced.inner, rate_hz, min_frames, max_frames) },
         None => false,
     };
+    fenced.active.set(activated);
     if activated {
         let latency_frames = fenced.host_side.latency_frames() as u32;
         // SAFETY: as the caller of `fence` promised.
@@ -126,6 +140,93 @@ unsafe extern "C" fn activate(
         }
     }
     activated
+}
+
+unsafe extern "C" fn deactivate(plugin: *const clap_plugin) {
+    // SAFETY: hosts get no other plugin pointers than those from `fence`.
+    let fenced = unsafe { &*plugin.cast::<FencedPlugin>() };
+    fenced.active.set(false);
+    // SAFETY: nice-plug's object is alive until `destroy`.
+    if let Some(deactivate) = unsafe { (*fenced.inner).deactivate } {
+        // SAFETY: as above.
+        unsafe { deactivate(fenced.inner) };
+    }
+}
+
+unsafe extern "C" fn get_extension(plugin: *const clap_plugin, id: *const c_char) -> *const c_void {
+    // SAFETY: where it is not null, by CLAP a zero-terminated string.
+    if !id.is_null() && unsafe { CStr::from_ptr(id) } == CLAP_EXT_AUDIO_PORTS {
+        return (&raw const AUDIO_PORTS).cast();
+    }
+    // SAFETY: hosts get no other plugin pointers than those from `fence`.
+    unsafe { inner_extension(plugin, id) }
+}
+
+/// # Safety
+/// `plugin` must be one of `fence`'s, and `id` as CLAP asks for.
+unsafe fn inner_extension(plugin: *const clap_plugin, id: *const c_char) -> *const c_void {
+    // SAFETY: as the caller promises; nice-plug's object is alive until `destroy`.
+    unsafe {
+        let inner = (*plugin.cast::<FencedPlugin>()).inner;
+        (*inner)
+            .get_extension
+            .map_or(ptr::null(), |get_extension| get_extension(inner, id))
+    }
+}
+
+/// nice-plug's, but for the layout, which a VST3 host may ask for in the same call.
+static AUDIO_PORTS: clap_plugin_audio_ports = clap_plugin_audio_ports {
+    count: Some(port_count),
+    get: Some(port_info),
+};
+
+unsafe extern "C" fn port_count(plugin: *const clap_plugin, is_input: bool) -> u32 {
+    // SAFETY: hosts get no other plugin pointers than those from `fence`; by CLAP what is returned
+    // under this name is null or this structure, whose functions the host calls on the main thread.
+    unsafe {
+        select_wanted_layout(plugin);
+        let ports = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS.as_ptr());
+        let count = ports.cast::<clap_plugin_audio_ports>().as_ref();
+        let count = count.and_then(|ports| ports.count);
+        count.map_or(0, |count| count(plugin, is_input))
+    }
+}
+
+unsafe extern "C" fn port_info(
+    plugin: *const clap_plugin,
+    index: u32,
+    is_input: bool,
+    info: *mut clap_audio_port_info,
+) -> bool {
+    // SAFETY: as in `port_count`.
+    unsafe {
+        let ports = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS.as_ptr());
+        let get = ports.cast::<clap_plugin_audio_ports>().as_ref();
+        let get = get.and_then(|ports| ports.get);
+        get.is_some_and(|get| get(plugin, index, is_input, info))
+    }
+}
+
+/// # Safety
+/// `plugin` must be one of `fence`'s, on the main thread.
+unsafe fn select_wanted_layout(plugin: *const clap_plugin) {
+    let Some(channels) = vst3_layout::wanted_input_channels() else {
+        return;
+    };
+    let layout = BunriPlugin::AUDIO_IO_LAYOUTS
+        .iter()
+        .position(|layout| layout.main_input_channels.map(NonZeroU32::get) == Some(channels));
+    // SAFETY: as in `port_count`; layouts are numbered by their place.
+    unsafe {
+        if (*plugin.cast::<FencedPlugin>()).active.get() {
+            return; // it would not be heeded before the next activation
+        }
+        let layouts = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS_CONFIG.as_ptr());
+        let select = layouts.cast::<clap_plugin_audio_ports_config>().as_ref();
+        if let (Some(layout), Some(select)) = (layout, select.and_then(|layouts| layouts.select)) {
+            select(plugin, layout as u32);
+        }
+    }
 }
 
 /// # Safety
