@@ -158,19 +158,20 @@ unsafe extern "C" fn get_extension(plugin: *const clap_plugin, id: *const c_char
     if !id.is_null() && unsafe { CStr::from_ptr(id) } == CLAP_EXT_AUDIO_PORTS {
         return (&raw const AUDIO_PORTS).cast();
     }
-    // SAFETY: hosts get no other plugin pointers than those from `fence`.
-    unsafe { inner_extension(plugin, id) }
+    // SAFETY: hosts get no other plugin pointers than those from `fence`; it is handed on as it is.
+    unsafe { inner_extension::<c_void>(plugin, id) }.map_or(ptr::null(), ptr::from_ref)
 }
 
+/// nice-plug's own extension of this name, whose structure is `E`.
+///
 /// # Safety
-/// `plugin` must be one of `fence`'s, and `id` as CLAP asks for.
-unsafe fn inner_extension(plugin: *const clap_plugin, id: *const c_char) -> *const c_void {
-    // SAFETY: as the caller promises; nice-plug's object is alive until `destroy`.
+/// `plugin` must be one of `fence`'s, and `E` by CLAP what `id` names.
+unsafe fn inner_extension<'a, E>(plugin: *const clap_plugin, id: *const c_char) -> Option<&'a E> {
+    // SAFETY: as the caller promises; nice-plug's object is alive until `destroy`, and what it gives
+    // out with it.
     unsafe {
         let inner = (*plugin.cast::<FencedPlugin>()).inner;
-        (*inner)
-            .get_extension
-            .map_or(ptr::null(), |get_extension| get_extension(inner, id))
+        (*inner).get_extension?(inner, id).cast::<E>().as_ref()
     }
 }
 
@@ -181,13 +182,12 @@ static AUDIO_PORTS: clap_plugin_audio_ports = clap_plugin_audio_ports {
 };
 
 unsafe extern "C" fn port_count(plugin: *const clap_plugin, is_input: bool) -> u32 {
-    // SAFETY: hosts get no other plugin pointers than those from `fence`; by CLAP what is returned
-    // under this name is null or this structure, whose functions the host calls on the main thread.
+    // SAFETY: hosts get no other plugin pointers than those from `fence`, and call this on the main
+    // thread; the name's structure is this.
     unsafe {
         select_wanted_layout(plugin);
         let ports = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS.as_ptr());
-        let count = ports.cast::<clap_plugin_audio_ports>().as_ref();
-        let count = count.and_then(|ports| ports.count);
+        let count = ports.and_then(|ports: &clap_plugin_audio_ports| ports.count);
         count.map_or(0, |count| count(plugin, is_input))
     }
 }
@@ -201,8 +201,7 @@ unsafe extern "C" fn port_info(
     // SAFETY: as in `port_count`.
     unsafe {
         let ports = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS.as_ptr());
-        let get = ports.cast::<clap_plugin_audio_ports>().as_ref();
-        let get = get.and_then(|ports| ports.get);
+        let get = ports.and_then(|ports: &clap_plugin_audio_ports| ports.get);
         get.is_some_and(|get| get(plugin, index, is_input, info))
     }
 }
@@ -222,8 +221,8 @@ unsafe fn select_wanted_layout(plugin: *const clap_plugin) {
             return; // it would not be heeded before the next activation
         }
         let layouts = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS_CONFIG.as_ptr());
-        let select = layouts.cast::<clap_plugin_audio_ports_config>().as_ref();
-        if let (Some(layout), Some(select)) = (layout, select.and_then(|layouts| layouts.select)) {
+        let select = layouts.and_then(|layouts: &clap_plugin_audio_ports_config| layouts.select);
+        if let (Some(layout), Some(select)) = (layout, select) {
             select(plugin, layout as u32);
         }
     }
