@@ -10,14 +10,17 @@
 //!
 //! `model` is the model that a command works with. Each module that is a subcommand exposes `Args` (its command line) and `run`.
 
+pub mod adversarial;
 pub mod average;
 pub mod bench;
 pub mod bounce;
 pub mod data;
+pub mod distributed;
 pub mod evaluate;
 pub mod export;
 pub mod import;
 pub mod info;
+pub mod losses;
 pub mod model;
 pub mod render;
 pub mod stream_args;

@@ -269,3 +269,175 @@ fn a_damaged_state_is_refused_and_kept() {
     );
     assert_eq!(fs::read(&state).unwrap().len(), bytes.len() / 2);
 }
+
+/// Guards against a saved state that is not whole at some moment, and against anything that a killed
+/// run leaves behind for the one that takes its place: the machine may go at any time.
+#[test]
+fn a_run_killed_at_random_moments_ends_with_the_same_weights() {
+    let folder = songs();
+    let optimiser = "\nsteps = 60\nbatch = 2\nema_decay = 0.9\n";
+    let loss = "[loss]\nl1 = 1.0\nsi_sdr = 1.0\nbalance = true\n";
+    let whole = write_config_of(folder.path(), "whole", DEMUCS, optimiser, loss);
+    let killed = write_config_of(folder.path(), "killed", DEMUCS, optimiser, loss);
+    assert_ok(&train(&whole, &[]));
+    let log = |run: &str| folder.path().join(run).join("log.jsonl");
+    // Moments in steps, as the state's file shows them; the kill itself falls anywhere in a step.
+    for (kill, after_saves) in [3_u64, 5, 4].into_iter().enumerate() {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_trainer"))
+            .args(["train", "--config"])
+            .arg(&killed)
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let state = folder.path().join("killed/state.safetensors");
+        let written = || fs::metadata(&state).and_then(|data| data.modified()).ok();
+        let (mut last, mut saves) = (written(), 0);
+        while saves < after_saves && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_micros(300 + 700 * kill as u64));
+            let now = written();
+            saves += u64::from(now != last);
+            last = now;
+        }
+        child.kill().unwrap(); // SIGKILL
+        assert!(
+            !child.wait().unwrap().success(),
+            "it was over before it was killed"
+        );
+    }
+    assert_ok(&train(&killed, &[]));
+    let bytes = |run: &str| fs::read(folder.path().join(run).join("state.safetensors")).unwrap();
+    let (whole_state, killed_state) = (bytes("whole"), bytes("killed"));
+    // Behind the header, which holds the seconds, lie the tensors.
+    let tensors = |bytes: &[u8]| {
+        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        bytes[8 + header..].to_vec()
+    };
+    assert_eq!(tensors(&whole_state), tensors(&killed_state));
+    let steps = |run: &str| -> Vec<u64> {
+        let text = fs::read_to_string(log(run)).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .filter(|event| event["event"] == "validation")
+            .map(|event| event["step"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!(
+        steps("whole"),
+        steps("killed"),
+        "every validation is logged once"
+    );
+}
+
+/// Guards against a run that goes on with weights that are not numbers, or loses its last good ones.
+#[test]
+fn a_training_that_diverges_returns_and_then_gives_up_with_its_state_kept() {
+    let folder = songs();
+    let optimiser = "\nsteps = 60\nbatch = 2\nlearning_rate = 1e12\nclip_grad_norm = 0.0\n";
+    let config = write_config_of(folder.path(), "run", DEMUCS, optimiser, "");
+    let output = train(&config, &["--set", "guard.max_returns=2"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{text}");
+    assert!(
+        text.contains("returned to its last good state 2 times"),
+        "{text}"
+    );
+    let log = fs::read_to_string(folder.path().join("run/log.jsonl")).unwrap();
+    let notices = log
+        .lines()
+        .filter(|line| line.contains("\"notice\""))
+        .count();
+    assert_eq!(notices, 2, "{log}");
+    // What is kept can be trained further.
+    assert_ok(&train(
+        &config,
+        &["--set", "optimiser.learning_rate=1e-4", "--stop-after", "4"],
+    ));
+}
+
+/// Guards against parts that count more than their share.
+#[test]
+fn accumulated_parts_equal_one_batch() {
+    let folder = songs();
+    let optimiser = "\nsteps = 3\nbatch = 4\n";
+    let config = |name: &str| write_config_of(folder.path(), name, DEMUCS, optimiser, "");
+    assert_ok(&train(&config("whole"), &[]));
+    assert_ok(&train(
+        &config("parts"),
+        &["--set", "optimiser.accumulate=2"],
+    ));
+    let load = |run: &str| {
+        let path = folder.path().join(run).join("last.safetensors");
+        Checkpoint::load(&path, tch::Device::Cpu).unwrap().network
+    };
+    let (whole, parts) = (load("whole"), load("parts"));
+    for (name, tensor) in whole.parameters() {
+        let difference = (tensor - &parts.parameters()[name])
+            .abs()
+            .max()
+            .double_value(&[]);
+        // Sums in another order; Adam's first steps divide by gradients near 0.
+        assert!(difference < 1e-5, "{name}: {difference}");
+    }
+}
+
+const ADVERSARIAL: &str = r#"
+[adversarial]
+discriminators = [
+    { kind = "spectral", windows = [256], filters = 4 },
+    { kind = "context", windows = [256], filters = 4 },
+]
+head_start_steps = 1
+penalty_every = 2
+[adversarial.control]
+initial_probability = 0.5
+"#;
+
+/// Guards against discriminators whose weights, moments, control or draws are forgotten by a
+/// resumed run, and against one that is never measured.
+#[test]
+fn an_adversarial_run_is_measured_and_resumes_bit_for_bit() {
+    let folder = songs();
+    write_song(&folder.path().join("held-out/four"), 4);
+    let extra = format!(
+        "{ADVERSARIAL}\n[[data.held_out]]\npath = \"{}/held-out\"\n",
+        folder.path().display()
+    );
+    let config = |name: &str| write_config_of(folder.path(), name, DEMUCS, SIX_STEPS, &extra);
+    let measured = ["--set", "validation.measure_every_steps=2"];
+    assert_ok(&train(&config("whole"), &measured));
+    for stop in ["3", "4", "6"] {
+        let arguments = [&measured[..], &["--stop-after", stop]].concat();
+        assert_ok(&train(&config("parts"), &arguments));
+    }
+    let tensors = |run: &str| {
+        let bytes = fs::read(folder.path().join(run).join("state.safetensors")).unwrap();
+        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        bytes[8 + header..].to_vec()
+    };
+    assert_eq!(tensors("whole"), tensors("parts"));
+    let log = |run: &str| -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(folder.path().join(run).join("log.jsonl")).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .filter(|event| event["event"] == "overfitting")
+            .collect()
+    };
+    let measured = log("whole");
+    assert_eq!(measured, log("parts"));
+    assert_eq!(measured.len(), 3);
+    let last = &measured[2]["overfitting"]["discriminators"];
+    assert_eq!(last[0]["name"], "spectral");
+    assert!(last[0]["all"]["held_out_auc"].is_number(), "{last}");
+}
+
+/// Guards against a discriminator that overfits unseen.
+#[test]
+fn discriminators_ask_for_songs_that_nothing_learns_from() {
+    let folder = songs();
+    let output = train(&write_config(folder.path(), "run", ADVERSARIAL), &[]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && text.contains("data.held_out"),
+        "{text}"
+    );
+}

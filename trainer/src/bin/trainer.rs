@@ -1,5 +1,6 @@
 //! `trainer`: renders data, trains and evaluates separators.
 
+use bunri_trainer::data::check;
 use bunri_trainer::{average, bench, evaluate, export, import, info, render, train};
 use clap::{Parser, Subcommand};
 
@@ -39,11 +40,14 @@ enum Command {
 enum DataCommand {
     /// Render songs with separate stems from a seed.
     Render(render::Args),
+    /// Find what is wrong with songs: silent, clipped, late, mislabelled or duplicate stems, ...
+    Check(check::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Data(DataCommand::Render(args)) => render::run(args),
+        Command::Data(DataCommand::Check(args)) => check::run(&args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),

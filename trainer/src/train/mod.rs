@@ -1,29 +1,45 @@
-//! Training: one process, L1, Adam, resumable.
+//! Training, resumable at any moment.
 //!
 //! ```text
-//! TrainConfig ─ Pool ─ Sampler ─ Batches ─ L1 ─ Adam ─ Validation ─ best.safetensors
-//!                                              └─ state.safetensors (every few steps)
+//! TrainConfig ─ Pool ─ Sampler ─ Batches ─ Generator ─ Guard ─ Validation ─ best.safetensors
+//!                                  │       ↑↓    └─ state.safetensors (every few steps)
+//!                                  └──── Opponent (discriminators, held-out songs)
 //! ```
+//!
+//! On several processes each has this loop with its share of every batch; gradients are averaged,
+//! decisions are taken on sums over all of them, and rank 0 writes.
 
-mod adam;
-mod batches;
+pub(crate) mod adam;
+pub(crate) mod batches;
 mod config;
+mod folder;
+pub(crate) mod generator;
+mod guard;
+mod interruption;
 mod log;
-mod run;
+mod means;
+mod opponent;
+mod overrides;
+mod session;
 mod state;
 mod validate;
 
 use std::path::PathBuf;
 
+pub use adam::AdamConfig;
 use anyhow::Result;
 pub use config::{CardConfig, DataConfig, OptimiserConfig, TrainConfig, ValidationConfig};
+pub use guard::GuardConfig;
 
 /// Command line of `trainer train`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run's config file (TOML).
-    #[arg(long)]
-    pub config: PathBuf,
+    /// The run's config file (TOML); given several times, later files lie over earlier ones.
+    #[arg(long, required = true)]
+    pub config: Vec<PathBuf>,
+    /// Set a field of the config: `--set optimiser.steps=200`, as often as needed.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub overrides: Vec<String>,
     /// Stop after this step, with the state saved, whatever the config says.
     #[arg(long)]
     pub stop_after: Option<u64>,
@@ -40,7 +56,7 @@ pub struct Args {
 /// # Errors
 /// A bad config, songs that do not load, a training that diverged, a disk that is full.
 pub fn run(args: Args) -> Result<()> {
-    let mut config = TrainConfig::load(&args.config)?;
+    let mut config = TrainConfig::load(&args.config, &args.overrides)?;
     config.threads = args.threads.or(config.threads);
-    run::train(&config, args.stop_after, args.init.as_deref())
+    session::train(&config, args.stop_after, args.init.as_deref())
 }

@@ -9,37 +9,43 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::adam::Adam;
+use super::guard::Guard;
+use crate::adversarial::Counters;
+use crate::losses::Balancer;
 
 /// Where the run stands, apart from tensors.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Progress {
     /// Optimiser steps taken; the next examples follow from it.
     pub(super) step: u64,
-    /// Best validation L1 so far, and the step it was reached at.
+    /// Batches that were passed over when the run returned from a divergence.
+    pub(super) passed_over: u64,
+    /// Best validation so far, and the step it was reached at.
     pub(super) best: Option<(f64, u64)>,
     /// Seconds of training in all runs so far.
     pub(super) seconds: f64,
+    /// What the watch for divergence remembers.
+    pub(super) guard: Guard,
+    /// What the balancer of losses remembers.
+    pub(super) balancer: Balancer,
+    /// Where the discriminators stand, if there are any.
+    pub(super) adversary: Option<Counters>,
 }
 
 const PROGRESS: &str = "bunri.progress";
 
 /// Writes state and progress as one file, atomically.
-pub(super) fn save(path: &Path, adam: &Adam, progress: &Progress) -> Result<()> {
-    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = adam
-        .state()
-        .into_iter()
+pub(super) fn save(path: &Path, tensors: &[(String, Tensor)], progress: &Progress) -> Result<()> {
+    let tensors: Vec<(&String, Vec<usize>, Vec<u8>)> = tensors
+        .iter()
         .map(|(name, tensor)| {
-            let bytes = float_values(&tensor)
+            let bytes = float_values(tensor)
                 .iter()
                 .flat_map(|value| value.to_le_bytes())
                 .collect();
-            (
-                name,
-                tensor.size().iter().map(|&n| n as usize).collect(),
-                bytes,
-            )
+            let shape = tensor.size().iter().map(|&n| n as usize).collect();
+            (name, shape, bytes)
         })
         .collect();
     let views = tensors
@@ -51,8 +57,8 @@ pub(super) fn save(path: &Path, adam: &Adam, progress: &Progress) -> Result<()> 
         .with_context(|| format!("saving the training state {}", path.display()))
 }
 
-/// Reads a state back into an optimiser of the same model.
-pub(super) fn load(path: &Path, adam: &mut Adam) -> Result<Progress> {
+/// Reads a state.
+pub(super) fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Progress)> {
     let explain = || {
         format!(
             "resuming from {}: remove the file to start anew from step 0",
@@ -60,10 +66,10 @@ pub(super) fn load(path: &Path, adam: &mut Adam) -> Result<Progress> {
         )
     };
     let bytes = std::fs::read(path).with_context(explain)?;
-    restore(&bytes, adam).with_context(explain)
+    parse(&bytes).with_context(explain)
 }
 
-fn restore(bytes: &[u8], adam: &mut Adam) -> Result<Progress> {
+fn parse(bytes: &[u8]) -> Result<(BTreeMap<String, Tensor>, Progress)> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let Some(progress) = header.metadata().as_ref().and_then(|m| m.get(PROGRESS)) else {
         bail!("it is no training state");
@@ -79,11 +85,8 @@ fn restore(bytes: &[u8], adam: &mut Adam) -> Result<Progress> {
             .map(|bytes| f32::from_le_bytes(*bytes))
             .collect();
         let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
-        tensors.insert(
-            name.to_owned(),
-            Tensor::from_slice(&values).reshape(&shape[..]),
-        );
+        let tensor = Tensor::from_slice(&values).reshape(&shape[..]);
+        tensors.insert(name.to_owned(), tensor);
     }
-    adam.restore(&tensors, progress.step)?;
-    Ok(progress)
+    Ok((tensors, progress))
 }

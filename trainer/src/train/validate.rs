@@ -10,6 +10,7 @@ use tch::{Kind, Tensor};
 
 use super::batches::stack;
 use crate::data::pool::{SongSource, load_stereo, usable_songs};
+use crate::distributed::Cluster;
 
 /// One stretch of a song.
 #[derive(Debug)]
@@ -37,7 +38,8 @@ pub(super) struct Scores {
 }
 
 impl Validation {
-    /// Cuts `segments_per_song` segments of `frames` out of every song, evenly spread.
+    /// Cuts `segments_per_song` segments of `frames` out of every song, evenly spread; all of it where
+    /// that is 0.
     pub(super) fn load(
         sources: &[SongSource],
         stems: &[String],
@@ -68,9 +70,7 @@ impl Validation {
                     mixture.resize_frames(longest);
                 }
                 let scored = |name: &String| source.stems.as_ref().is_none_or(|s| s.contains(name));
-                let last = longest.saturating_sub(frames);
-                for index in 0..segments_per_song {
-                    let start = last * (2 * index + 1) / (2 * segments_per_song);
+                for start in starts(longest, frames, segments_per_song) {
                     let cut = |audio: &Planar| audio.slice(start, frames.min(longest));
                     let truths = stems.iter().enumerate().filter(|(_, name)| scored(name));
                     let truths = truths.filter_map(|(i, name)| Some((i, cut(audio.get(name)?))));
@@ -90,11 +90,17 @@ impl Validation {
         })
     }
 
-    /// Separates every segment.
-    pub(super) fn score(&self, network: &dyn Network) -> Scores {
-        let mut l1 = (0.0, 0usize);
-        let mut energies: BTreeMap<(&str, usize), (f64, f64)> = BTreeMap::new();
+    /// Separates every segment, each rank its share of them.
+    pub(super) fn score(&self, network: &dyn Network, cluster: &Cluster) -> Result<Scores> {
+        // Every rank has the same keys in the same order: sums over ranks are taken by place.
+        let mut energies: BTreeMap<(&str, usize), [f64; 2]> = BTreeMap::new();
         for segment in &self.segments {
+            for (stem, _) in &segment.stems {
+                energies.entry((&segment.song, *stem)).or_default();
+            }
+        }
+        let mut l1 = [0.0, 0.0];
+        for segment in &self.segments[cluster.share(self.segments.len())] {
             let estimates =
                 tch::no_grad(|| network.forward(&segment.mixture.to_device(network.device())));
             for (stem, truth) in &segment.stems {
@@ -102,29 +108,63 @@ impl Validation {
                 let frames = estimate.size()[1].min(truth.size()[1]);
                 let truth = center_trim(truth, frames).to_device(network.device());
                 let error = center_trim(&estimate, frames) - &truth;
-                l1.0 += error.abs().mean(Kind::Double).double_value(&[]);
-                l1.1 += 1;
+                l1[0] += error.abs().mean(Kind::Double).double_value(&[]);
+                l1[1] += 1.0;
                 let energy = energies.entry((&segment.song, *stem)).or_default();
-                energy.0 += truth.square().sum(Kind::Double).double_value(&[]);
-                energy.1 += error.square().sum(Kind::Double).double_value(&[]);
+                energy[0] += truth.square().sum(Kind::Double).double_value(&[]);
+                energy[1] += error.square().sum(Kind::Double).double_value(&[]);
             }
+            cluster.still_here();
         }
+        let own: Vec<f64> = l1
+            .iter()
+            .chain(energies.values().flatten())
+            .copied()
+            .collect();
+        let whole = cluster.sum_figures(&own)?;
+        let (l1, energies_of_all) = whole.split_at(2);
         let mut nsdr_db: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
-        for ((song, stem), (signal, error)) in energies {
-            let ratio = 10.0 * ((signal + 1e-7) / (error + 1e-7)).log10();
+        for ((song, stem), energy) in energies.keys().zip(energies_of_all.chunks_exact(2)) {
+            let ratio = 10.0 * ((energy[0] + 1e-7) / (energy[1] + 1e-7)).log10();
             nsdr_db
-                .entry(song.into())
+                .entry((*song).into())
                 .or_default()
-                .insert(self.stems[stem].clone(), ratio);
+                .insert(self.stems[*stem].clone(), ratio);
         }
-        Scores {
-            l1: l1.0 / l1.1.max(1) as f64,
+        Ok(Scores {
+            l1: l1[0] / l1[1].max(1.0),
             nsdr_db,
-        }
+        })
     }
 
     /// Whether there is anything to score.
     pub(super) fn is_empty(&self) -> bool {
         self.segments.is_empty()
+    }
+}
+
+/// Where the segments of a song begin.
+fn starts(song_frames: usize, segment_frames: usize, count: usize) -> Vec<usize> {
+    let last = song_frames.saturating_sub(segment_frames);
+    if count == 0 {
+        // The last segment ends with the song: no frame is left out, a few count twice.
+        let whole = (0..last).step_by(segment_frames);
+        return whole.chain([last]).collect();
+    }
+    (0..count)
+        .map(|index| last * (2 * index + 1) / (2 * count))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_cover_a_whole_song_or_are_spread_over_it() {
+        assert_eq!(starts(25, 10, 0), [0, 10, 15]);
+        assert_eq!(starts(20, 10, 0), [0, 10]);
+        assert_eq!(starts(5, 10, 0), [0]);
+        assert_eq!(starts(30, 10, 2), [5, 15]);
     }
 }

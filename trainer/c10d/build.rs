@@ -1,0 +1,30 @@
+//! Compiles the shim over libtorch's c10d, and tells this crate's tests where libtorch lies.
+
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo:rerun-if-changed=shim");
+    println!("cargo:rerun-if-env-changed=LIBTORCH");
+    let Ok(libtorch) = std::env::var("LIBTORCH") else {
+        panic!("LIBTORCH is not set: run `cargo bundler setup` and build inside of the checkout");
+    };
+    let include = PathBuf::from(&libtorch).join("include");
+    assert!(
+        include.join("torch/csrc/distributed/c10d").exists(),
+        "{} lacks the headers of c10d: run `cargo bundler setup`",
+        include.display()
+    );
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .file("shim/c10d.cpp")
+        // Before libtorch's, whose headers include Gloo's.
+        .include("shim")
+        .include(&include)
+        .include(include.join("torch/csrc/api/include"))
+        // As torch-sys: the wheel's own choice, and warnings of headers that are not ours.
+        .define("_GLIBCXX_USE_CXX11_ABI", "1")
+        .warnings(false)
+        .compile("bunri_c10d_shim");
+    println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
+}

@@ -1,0 +1,200 @@
+//! The training loop.
+//!
+//! `setup` puts a run together, `step` is one step, `due` what follows some of them.
+
+mod due;
+mod setup;
+mod step;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+pub(super) use setup::train;
+
+use super::TrainConfig;
+use super::batches::Batches;
+use super::folder::RunFolder;
+use super::generator::Generator;
+use super::log::{Event, Log};
+use super::means::Means;
+use super::opponent::Opponent;
+use super::state::{self, Progress};
+use super::validate::Validation;
+use crate::data::sampler::Sampler;
+use crate::data::shard::Shard;
+use crate::distributed::Cluster;
+
+/// Everything that a run touches.
+pub(super) struct Session<'a> {
+    cluster: &'a Cluster,
+    config: &'a TrainConfig,
+    folder: RunFolder,
+    generator: Generator,
+    opponent: Option<Opponent>,
+    progress: Progress,
+    validation: Validation,
+    sampler: Arc<Sampler>,
+    /// What one step hears.
+    audio_seconds: f64,
+    saved: Instant,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Session<'_> {
+    /// Goes on where an earlier run of the same output stopped, or notes where this one starts, so
+    /// that there always is a state to return to.
+    fn resume(&mut self) -> Result<()> {
+        // As rank 0 sees it: where one rank finds no state, all start anew.
+        let is_first = self.cluster.is_first();
+        if !(self.cluster).any(is_first && self.folder.state.exists())? {
+            return self.save_state();
+        }
+        self.restore()?;
+        if is_first {
+            let step = self.progress.step;
+            eprintln!("resuming {} at step {step}", self.config.output.display());
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, stop_after: Option<u64>) -> Result<()> {
+        let is_first = self.cluster.is_first();
+        let mut log = if is_first {
+            Log::open(&self.folder.log, self.progress.step)?
+        } else {
+            Log::nowhere()
+        };
+        log.write(&Event::Start {
+            step: self.progress.step,
+            parameters: self.config.model.parameter_count(),
+            config: self.config,
+        });
+        let steps = self.config.optimiser.steps;
+        let last_step = steps.min(stop_after.unwrap_or(u64::MAX));
+        let bar = if is_first {
+            progress_bar(last_step, self.progress.step)
+        } else {
+            ProgressBar::hidden()
+        };
+        while let Err(Diverged(why)) = self.run_to(last_step, &mut log, &bar)? {
+            self.return_to_last_good(&why, &mut log)?;
+            bar.println(format!("{why}: back at step {}", self.progress.step));
+        }
+        self.save_state()?;
+        bar.finish();
+        if is_first && self.progress.step < last_step {
+            let step = self.progress.step;
+            eprintln!("stopped at step {step}: the same command resumes it");
+        }
+        Ok(())
+    }
+
+    /// Steps until the last one, an interruption or a divergence.
+    fn run_to(
+        &mut self,
+        last_step: u64,
+        log: &mut Log,
+        bar: &ProgressBar,
+    ) -> Result<Result<(), Diverged>> {
+        let first_batch = self.progress.step + self.progress.passed_over;
+        let (rank, world) = (self.cluster.rank(), self.cluster.world());
+        let shard = Shard::new(self.config.optimiser.batch, rank, world)?;
+        let batches = Batches::start(Arc::clone(&self.sampler), shard, first_batch)?;
+        let mut means = Means::default();
+        while self.progress.step < last_step {
+            let started = Instant::now();
+            let step = self.progress.step;
+            self.cluster.at_step(step);
+            let returns = self.progress.guard.returns;
+            let learning_rate = self.config.optimiser.rate_at(step)
+                * self.config.guard.backoff.powi(returns as i32);
+            let (report, call) = self.step(&batches, learning_rate)?;
+            if let Some(why) = call.diverged {
+                return Ok(Err(Diverged(why)));
+            }
+            let seconds = started.elapsed().as_secs_f64();
+            self.progress.step += 1;
+            self.progress.seconds += seconds;
+            means.add(&report, seconds);
+            bar.set_message(format!(
+                "loss {:.4}  {:.1} s of audio/s",
+                report.loss,
+                self.audio_seconds / seconds
+            ));
+            self.after_step(last_step, learning_rate, call.is_time, &mut means, log, bar)?;
+            if call.is_interrupted {
+                break;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Takes up the last saved state, at a lower learning rate, and passes over the batches that led
+    /// from there into the divergence.
+    fn return_to_last_good(&mut self, why: &str, log: &mut Log) -> Result<()> {
+        let returns = self.progress.guard.returns + 1;
+        if returns > self.config.guard.max_returns {
+            bail!(
+                "training diverged: {why}. It returned to its last good state {} times at lower \
+                 learning rates before. The state is kept: lower optimiser.learning_rate and run \
+                 again",
+                returns - 1
+            );
+        }
+        // Rank 0's last save is whole on the disk before any rank reads it.
+        self.cluster.barrier()?;
+        let diverged_at = self.progress.step + self.progress.passed_over;
+        self.restore()?;
+        self.progress.guard.returns = returns;
+        self.progress.passed_over = diverged_at + 1 - self.progress.step;
+        let text = format!(
+            "{why}: returned to step {}, learning rate times {}",
+            self.progress.step,
+            self.config.guard.backoff.powi(returns as i32)
+        );
+        let step = self.progress.step;
+        log.write(&Event::Notice { step, text: &text });
+        self.save_state()
+    }
+
+    fn save_state(&mut self) -> Result<()> {
+        self.progress.balancer = self.generator.balancer.clone();
+        let mut tensors = self.generator.adam.state();
+        if let Some(opponent) = &self.opponent {
+            opponent.save(&mut tensors, &mut self.progress);
+        }
+        if self.cluster.is_first() {
+            state::save(&self.folder.state, &tensors, &self.progress)?;
+        }
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    fn restore(&mut self) -> Result<()> {
+        let (tensors, progress) = state::load(&self.folder.state)?;
+        (self.generator.adam)
+            .restore(&tensors, progress.step)
+            .with_context(|| format!("resuming from {}", self.folder.state.display()))?;
+        self.generator.balancer = progress.balancer.clone();
+        if let Some(opponent) = &mut self.opponent {
+            opponent.restore(&tensors, &progress)?;
+        }
+        self.progress = progress;
+        Ok(())
+    }
+}
+
+/// Why a run has to return to its last good state.
+struct Diverged(String);
+
+fn progress_bar(last_step: u64, step: u64) -> ProgressBar {
+    let style = "{bar:32} step {pos}/{len}  {msg}  {per_sec}  {eta} left";
+    let bar = ProgressBar::new(last_step).with_position(step);
+    bar.reset_eta();
+    bar.with_style(
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    )
+}

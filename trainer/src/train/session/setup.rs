@@ -1,0 +1,114 @@
+//! Puts a run together, on this process's place among all that train.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use bunri_model::DeviceChoice;
+use bunri_model::network::Signature;
+use indicatif::ProgressBar;
+use tch::Device;
+
+use super::Session;
+use crate::data::cache::Cache;
+use crate::data::pool::{Pool, SongSource};
+use crate::data::sampler::Sampler;
+use crate::distributed::{Cluster, Environment};
+use crate::train::TrainConfig;
+use crate::train::folder::RunFolder;
+use crate::train::generator::Generator;
+use crate::train::interruption::interruption;
+use crate::train::opponent::Opponent;
+use crate::train::state::Progress;
+use crate::train::validate::Validation;
+
+/// Trains until the config's last step or `stop_after`, from the weights of `init` if it is given.
+pub(in crate::train) fn train(
+    config: &TrainConfig,
+    stop_after: Option<u64>,
+    init: Option<&Path>,
+) -> Result<()> {
+    if let Some(threads) = config.threads {
+        tch::set_num_threads(threads);
+    }
+    let choice = config.device.parse::<DeviceChoice>()?;
+    let (cluster, device) = match Environment::read()? {
+        None => (Cluster::alone(), choice.resolve()?),
+        Some(place) => {
+            let device = place.device(choice)?;
+            let cluster = Cluster::join(&place, device, &config.distributed)?;
+            (cluster, device)
+        }
+    };
+    let result = train_on(&cluster, device, config, stop_after, init);
+    cluster.finish(result)
+}
+
+fn train_on(
+    cluster: &Cluster,
+    device: Device,
+    config: &TrainConfig,
+    stop_after: Option<u64>,
+    init: Option<&Path>,
+) -> Result<()> {
+    let folder = RunFolder::create(&config.output)?;
+    let generator = Generator::new(config, init, device, cluster)?;
+    // A segment without frames left over: its output is what the loss looks at.
+    let frames = generator.network.window().chunk_frames;
+    let Signature { rate_hz, stems, .. } = generator.network.signature();
+    let spinner = if cluster.is_first() {
+        ProgressBar::new_spinner()
+    } else {
+        ProgressBar::hidden()
+    };
+    let cache = Cache::new(&config.cache_folder(), rate_hz)?;
+    let sampler = |songs: &[SongSource]| -> Result<Sampler> {
+        let pool = Pool::load(songs, &stems, &cache, config.data.strict, |file| {
+            spinner.set_message(format!("decoding {file}"));
+            spinner.tick();
+            cluster.still_here();
+        })?;
+        if cluster.is_first() {
+            pool.skipped.iter().for_each(|notice| eprintln!("{notice}"));
+        }
+        let augment = config.augment.clone();
+        Sampler::new(pool, &stems, augment, frames, config.seed)
+    };
+    let learned = Arc::new(sampler(&config.data.train)?);
+    let opponent = (config.adversarial.as_ref())
+        .map(|adversarial| {
+            ensure!(
+                !config.data.held_out.is_empty(),
+                "data.held_out lists no songs: overfitting of discriminators shows on songs that \
+                 nothing learns from, keep a few of the training songs for it"
+            );
+            let held_out = sampler(&config.data.held_out).context("in data.held_out")?;
+            Opponent::new(config, adversarial, held_out, &*generator.network, cluster)
+        })
+        .transpose()?;
+    let validation = Validation::load(
+        &config.data.valid,
+        &stems,
+        rate_hz,
+        frames,
+        config.validation.segments_per_song,
+    )?;
+    spinner.finish_and_clear();
+    let audio_seconds = frames as f64 * config.optimiser.batch as f64 / f64::from(rate_hz);
+    let mut session = Session {
+        cluster,
+        config,
+        folder,
+        generator,
+        opponent,
+        progress: Progress::default(),
+        validation,
+        sampler: learned,
+        audio_seconds,
+        saved: Instant::now(),
+        interrupted: interruption()?,
+    };
+    session.resume()?;
+    session.run(stop_after)
+}
