@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The Python that `BUNRI_PYTHON` names, or the system's, if it has the package.
-pub fn python_with(package: &str) -> Option<PathBuf> {
+pub(crate) fn python_with(package: &str) -> Option<PathBuf> {
     let python = std::env::var_os("BUNRI_PYTHON").unwrap_or_else(|| "python3".into());
     let import = std::process::Command::new(&python)
         .args([
