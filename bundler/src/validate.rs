@@ -34,9 +34,9 @@ pub(crate) fn run(checkout: &Checkout, folder: Option<&Path>, hosts: bool) -> Re
     let mut command = checkout.cargo_at_root();
     command
         .args([
+            // Unoptimised, as `cargo verify` builds them: it is the bundles that are tested, and with the
+            // release's link-time optimisation each of the test programs takes as long as the plugin.
             "test",
-            // As the bundles are: what a release build has made is not made again.
-            "--release",
             "--package",
             "bunri-tests",
             "--tests",

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bunri_plugin::exchange::{HostSetup, STEM_NAMES, STEMS};
+use bunri_plugin::exchange::{HostBlock, HostSetup, STEM_NAMES, STEMS};
 use bunri_plugin::link::{AudioLink, Controls, Strip};
 use bunri_plugin::monitor::{Monitor, Phase};
 use bunri_plugin::opener::Informed;
@@ -19,6 +19,10 @@ use rustix::time::{ClockId, clock_gettime};
 
 const BLOCK_FRAMES: usize = 64;
 const RATE_HZ: u32 = 48_000;
+const HOST_BLOCK: HostBlock = HostBlock {
+    frames: BLOCK_FRAMES,
+    offline: false,
+};
 /// With the block itself about as long as the block lasts: a host in real time. A quicker loop is taken
 /// for one that renders, and waits for the worker, which is no cost of a block.
 const PAUSE: Duration = Duration::from_micros(1270);
@@ -118,7 +122,7 @@ fn measure(name: &str, blocks: usize, part_frames: usize, moving: bool) {
                 .each_mut()
                 .map(|bus| bus.each_mut().map(|channel| &mut channel[part.clone()]));
             let main = [&mut left[part.clone()], &mut right[part.clone()]];
-            link.process(main, buses, controls, BLOCK_FRAMES);
+            link.process(main, buses, controls, HOST_BLOCK);
         }
         costs.add(began);
         // Between blocks the worker is given time, as in a host: at many times that speed the link

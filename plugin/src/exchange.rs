@@ -8,7 +8,7 @@
 //! cannot overtake or be overtaken by audio: whoever meets a frame of another epoch knows.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::monitor::{Monitor, Phase};
 
@@ -66,6 +66,15 @@ impl HostSetup {
     }
 }
 
+/// What the host tells with each block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostBlock {
+    /// Length of the block that it sent, where what is played is a part of it; 0 where it is all.
+    pub frames: usize,
+    /// Whether it says that it renders offline just now, whatever it said at activation.
+    pub offline: bool,
+}
+
 /// Where the time between a sample's arrival and its leaving goes; frames at the host's rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
@@ -102,6 +111,7 @@ impl Timing {
 #[derive(Debug)]
 pub(crate) struct Shared {
     epoch: AtomicU32,
+    passed_frames: AtomicU64,
     failed: AtomicBool,
     stopping: AtomicBool,
     pub(crate) monitor: Arc<Monitor>,
@@ -122,6 +132,7 @@ impl Shared {
     pub(crate) fn new(monitor: Arc<Monitor>) -> Self {
         Self {
             epoch: AtomicU32::new(0),
+            passed_frames: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             monitor,
@@ -135,7 +146,19 @@ impl Shared {
 
     /// Audio thread: a new past begins.
     pub(crate) fn set_epoch(&self, epoch: u32) {
+        // Whoever meets a frame of the new epoch in the ring sees this, too.
+        self.passed_frames.store(0, Ordering::Relaxed);
         self.epoch.store(epoch, Ordering::Relaxed);
+    }
+
+    /// Audio thread: stems before this frame of the present epoch were played, or will never be.
+    pub(crate) fn set_passed(&self, frames: u64) {
+        self.passed_frames.store(frames, Ordering::Relaxed);
+    }
+
+    /// Worker, for an epoch of which it has met a frame: nobody hears stems before this frame of it.
+    pub(crate) fn passed_frames(&self) -> u64 {
+        self.passed_frames.load(Ordering::Relaxed)
     }
 
     /// Whether there will be no more stems until the next activation.

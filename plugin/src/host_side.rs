@@ -2,17 +2,20 @@
 //!
 //! nice-plug 0.4.2 announces a latency that was set in `activate` by asking the host for a restart,
 //! so that every plugin with latency is activated twice; it does not tell the length of the host's
-//! block where it splits it for automation; and it lets nobody but an open editor ask for a
-//! restart. The fence sees all three go by.
+//! block where it splits it for automation, nor that the host renders offline since it was
+//! activated; and it lets nobody but an open editor ask for a restart. The fence sees it all go by.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::exchange::HostBlock;
 
 /// One for each plugin instance, shared by its two halves.
 #[derive(Default)]
 pub struct HostSide {
     latency_frames: AtomicUsize,
     block_frames: AtomicUsize,
+    block_offline: AtomicBool,
     restart: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -28,16 +31,19 @@ impl HostSide {
         self.latency_frames.load(Ordering::Relaxed)
     }
 
-    /// Fence, audio thread: the length of the host's block. Real-time safe.
-    pub fn set_block_frames(&self, frames: usize) {
+    /// Fence, audio thread: a block of the host's begins. Real-time safe.
+    pub fn begin_block(&self, HostBlock { frames, offline }: HostBlock) {
         self.block_frames.store(frames, Ordering::Relaxed);
+        self.block_offline.store(offline, Ordering::Relaxed);
     }
 
-    /// The length of the host's present block, of which the plugin may see a part; 0 where nobody
-    /// told. Real-time safe.
+    /// The host's present block, of which the plugin may see a part. Real-time safe.
     #[must_use]
-    pub fn block_frames(&self) -> usize {
-        self.block_frames.load(Ordering::Relaxed)
+    pub fn block(&self) -> HostBlock {
+        HostBlock {
+            frames: self.block_frames.load(Ordering::Relaxed),
+            offline: self.block_offline.load(Ordering::Relaxed),
+        }
     }
 
     /// Fence: how the host is asked for a restart; once.

@@ -224,7 +224,7 @@ impl Plugin for BunriPlugin {
                 [vocals_left, vocals_right],
             ],
             &self.params.controls(),
-            self.host_side.block_frames(),
+            self.host_side.block(),
         );
         // The host goes on calling although its input is silent: what it last sent is on the way.
         ProcessStatus::Tail(link.latency_frames() as u32)

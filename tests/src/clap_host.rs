@@ -86,6 +86,17 @@ impl ClapHost {
         }
     }
 
+    /// Says that an offline render begins now, without another activation.
+    ///
+    /// # Panics
+    /// If the plugin refuses.
+    pub fn say_offline(&mut self) {
+        let render: PluginRender = self.extension();
+        render
+            .set(&self.instance.plugin_handle(), RenderMode::Offline)
+            .expect("the render mode");
+    }
+
     /// Chooses the port layout with so many input channels. Deactivated hosts only.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What `vst3-host` cannot ask: the latency of an active component, the names of the buses of one
-//! that was never activated, and audio with buses that have no channels.
+//! that was never activated, and audio with buses that have no channels, or in another mode than the
+//! one that was set up.
 //!
 //! `vst3-host` 0.10 activates every component that it loads, and reads `getLatencySamples` only
 //! while the component is inactive, when the wrapper has no answer (CLAP knows a latency only of
@@ -26,7 +27,7 @@ use vst3::Steinberg::{
 };
 use vst3::{Class, ComPtr, ComWrapper, Interface};
 
-use crate::host::{Pace, Setup, block_ranges};
+use crate::host::{Clock, Pace, Setup, block_ranges};
 
 /// The latency that a component set up like `setup` reports once it is active, in host frames.
 ///
@@ -39,12 +40,19 @@ pub fn reported_latency_frames(library: &Path, setup: &Setup) -> usize {
 
 /// What the main bus plays in a host that gives the stem buses no channels at all, as JUCE's do
 /// where they are inactive, and the latency: `vst3-host` gives them their channels, without memory.
+/// `said`: what the host says with each block, as Ardour's export does, whatever it set up.
 ///
 /// # Panics
 /// If the plugin refuses any step.
 #[must_use]
-pub fn process_main_alone(library: &Path, setup: &Setup, input: &Planar) -> (Planar, usize) {
+pub fn process_main_alone(
+    library: &Path,
+    setup: &Setup,
+    said: Pace,
+    input: &Planar,
+) -> (Planar, usize) {
     with_active(library, setup, |processor, latency_frames| {
+        let clock = Clock::start(setup);
         // In place, as these hosts do it: what the plugin does not touch stays what it was.
         let mut audio = input.clone().into_channels();
         // SAFETY: the processor is active, and every pointer outlives the call it is made for.
@@ -69,7 +77,7 @@ pub fn process_main_alone(library: &Path, setup: &Setup, input: &Planar) -> (Pla
             context.sampleRate = f64::from(setup.rate_hz);
             context.projectTimeSamples = start as i64;
             let mut data = ProcessData {
-                processMode: mode(setup),
+                processMode: mode(said),
                 symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
                 numSamples: frames as i32,
                 numInputs: 1,
@@ -85,6 +93,7 @@ pub fn process_main_alone(library: &Path, setup: &Setup, input: &Planar) -> (Pla
             // SAFETY: as above.
             let result = unsafe { processor.process(&mut data) };
             assert_eq!(result, kResultOk, "process");
+            clock.wait_until_played(start + frames);
         }
         // SAFETY: as above.
         unsafe { processor.setProcessing(0) };
@@ -104,7 +113,7 @@ fn with_active<T>(
     with_component(library, |component| {
         let processor: ComPtr<IAudioProcessor> = component.cast().expect("an audio processor");
         let mut process_setup = ProcessSetup {
-            processMode: mode(setup),
+            processMode: mode(setup.pace),
             symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
             maxSamplesPerBlock: setup.max_block_frames as i32,
             sampleRate: f64::from(setup.rate_hz),
@@ -127,8 +136,8 @@ fn with_active<T>(
     })
 }
 
-fn mode(setup: &Setup) -> i32 {
-    match setup.pace {
+fn mode(pace: Pace) -> i32 {
+    match pace {
         Pace::Offline => ProcessModes_::kOffline as i32,
         Pace::Freewheel | Pace::Live => ProcessModes_::kRealtime as i32,
     }

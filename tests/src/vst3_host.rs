@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bunri_stream::Planar;
-use vst3_host::audio::{BusAudioBuffers, BusDirection, MediaType};
+use vst3_host::audio::{BusAudioBuffers, BusDirection, MediaType, SpeakerArrangement};
 use vst3_host::plugin::{Plugin, ProcessMode};
 
 use crate::bundle::vst3_library;
@@ -35,6 +35,27 @@ impl Vst3Host {
             plugin,
             library: vst3_library(path),
             setup: None,
+        }
+    }
+
+    /// Chooses so many input channels. Deactivated hosts only.
+    ///
+    /// # Errors
+    /// The plugin declined.
+    pub fn choose_input_channels(&mut self, channels: u32) -> Result<(), String> {
+        let input = match channels {
+            1 => SpeakerArrangement::MONO,
+            _ => SpeakerArrangement::STEREO,
+        };
+        self.plugin
+            .set_bus_arrangements(&[input], &[SpeakerArrangement::STEREO; 5])
+            .map_err(|error| error.to_string())?;
+        let told = self.plugin.bus_arrangements();
+        let told = told.map_err(|error| error.to_string())?.inputs;
+        if told == [input] {
+            Ok(())
+        } else {
+            Err(format!("asked for {input:?}, and told {told:?}"))
         }
     }
 

@@ -109,3 +109,45 @@ fn a_change_begins_at_its_frame() {
         );
     });
 }
+
+/// Guards against a host's curve of which only one point a block is heard: clap-wrapper takes the last
+/// of each parameter's points, from its frame on.
+#[test]
+fn every_point_of_a_block_is_heard_at_its_frame() {
+    in_both_hosts(
+        "every_point_of_a_block_is_heard_at_its_frame",
+        |format, host| {
+            const BLOCK: usize = 4096;
+            host.activate(setup(BLOCK));
+            let latency = host.latency_frames();
+            let unity = host.parameters().into_iter();
+            let unity = unity.filter(|parameter| parameter.name == "Drums gain");
+            let unity = unity.map(|parameter| parameter.fraction).next();
+            let unity = unity.expect("the parameter");
+            let constant = |frames| Planar::from_channels(vec![vec![0.25; frames]; 2]);
+            let _ = host.process(
+                &constant(latency + 2 * BLOCK).expect("one length"),
+                &[BLOCK],
+            );
+            // Down, up and down again; each way takes longer than a hundred frames.
+            let points = [(500, 0.0), (600, unity), (2900, 0.0)];
+            for (frame, fraction) in points {
+                host.set_parameter_at("Drums gain", fraction, frame);
+            }
+            // Another parameter's points lie between them.
+            host.set_parameter_at("Bass mute", 0.0, 550);
+            let buses = host.process(&constant(BLOCK).expect("one length"), &[BLOCK]);
+            let main = buses[0].channel(0);
+            for ((frame, _), way) in points.into_iter().zip([-1.0, 1.0, -1.0]) {
+                // The first frame of a ramp may still be the old value.
+                let before = way * (main[frame - 1] - main[frame - 11]);
+                let after = way * (main[frame + 12] - main[frame + 2]);
+                assert!(
+                    before <= 0.0 && after > 0.0,
+                    "{format:?}, the point at frame {frame}: {before} in the 10 frames before it, {after} \
+                 in those behind it"
+                );
+            }
+        },
+    );
+}

@@ -223,7 +223,7 @@ fn vst3_buses_without_channels() {
                 aux: AuxBuses::Inactive,
             };
             let input = noise(20_000, 5);
-            let (main, latency) = process_main_alone(&library, &setup, &input);
+            let (main, latency) = process_main_alone(&library, &setup, setup.pace, &input);
             assert_near(&main, &delayed(&input, latency), 1e-5, "main");
         },
     );

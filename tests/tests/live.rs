@@ -1,12 +1,15 @@
-//! Playing live on a machine that may be too slow: what comes is in its place, or does not come.
+//! Playing live on a machine that may be too slow: what comes is in its place, or does not come. And
+//! rendering beside it, where all must come.
 
 use std::time::Duration;
 
 use bunri_stream::Planar;
-use bunri_tests::bundle::Bundles;
+use bunri_tests::bundle::{Bundles, vst3_library};
 use bunri_tests::checkpoint::ECHO_GAINS;
-use bunri_tests::own_process::with_echo_model;
-use bunri_tests::signals::{FADE_SECONDS, delayed, is_faded, noise, scaled};
+use bunri_tests::clap_host::ClapHost;
+use bunri_tests::own_process::{with_echo_model, with_fake_engine};
+use bunri_tests::signals::{FADE_SECONDS, assert_near, delayed, is_faded, noise, scaled};
+use bunri_tests::vst3_bare::process_main_alone;
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, Setup};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -94,4 +97,34 @@ fn share_played(host: &mut dyn PluginHost, setup: Setup, what: &str) -> f64 {
         played += 1;
     }
     f64::from(played) / PLAYED_FRAMES as f64
+}
+
+/// Guards the export of a host that says that it renders only once it does, not at activation, and that
+/// is no faster than the music, on a busy machine: its pace alone tells nothing, and a plugin that
+/// took it for playing would lose every hop that the model is late with.
+#[test]
+fn a_host_that_says_offline_after_activation_is_waited_for() {
+    let name = "a_host_that_says_offline_after_activation_is_waited_for";
+    // Half as fast as the music: a hop takes 23 ms.
+    with_fake_engine(name, "hop 1024 compute_ms 50", LIMIT, || {
+        let setup = Setup {
+            rate_hz: RATE_HZ,
+            max_block_frames: 512,
+            pace: Pace::Live,
+            aux: AuxBuses::Active,
+        };
+        let input = noise(RATE_HZ as usize, 22);
+        let bundles = Bundles::new();
+
+        let library = vst3_library(&bundles.path(Format::Vst3));
+        let (main, latency) = process_main_alone(&library, &setup, Pace::Offline, &input);
+        assert_near(&main, &delayed(&input, latency), 1e-5, "VST3");
+
+        let mut host = ClapHost::load(&bundles.path(Format::Clap));
+        host.activate(setup);
+        host.say_offline();
+        let latency = host.latency_frames();
+        let buses = host.process(&input, &[512]);
+        assert_near(&buses[0], &delayed(&input, latency), 1e-5, "CLAP");
+    });
 }

@@ -21,6 +21,7 @@ pub mod evaluate;
 pub mod export;
 pub mod import;
 pub mod info;
+pub mod launch;
 pub mod losses;
 pub mod model;
 pub mod python;

@@ -1,37 +1,15 @@
 //! `trainer train` as a researcher runs it, on a tiny model and a second of noise.
 #![allow(clippy::unwrap_used)] // Helpers of tests, as tests themselves.
 
+mod songs;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use bunri_model::Checkpoint;
 use bunri_model::checkpoint::float_values;
-use bunri_stream::Planar;
-use bunri_stream::files::{Encoding, FileWriter};
-
-const RATE_HZ: u32 = 8_000;
-
-fn write_song(folder: &Path, seed: u32) {
-    fs::create_dir_all(folder).unwrap();
-    for (stem, pitch) in [
-        ("drums", 3.0),
-        ("bass", 60.0),
-        ("other", 440.0),
-        ("vocals", 700.0),
-    ] {
-        let wave = |frame: usize, offset: f32| {
-            let time = frame as f32 / RATE_HZ as f32;
-            (time * pitch * (1.0 + seed as f32 * 0.1) * std::f32::consts::TAU + offset).sin() * 0.2
-        };
-        let channel = |offset: f32| (0..2 * RATE_HZ as usize).map(|i| wave(i, offset)).collect();
-        let audio = Planar::from_channels(vec![channel(0.0), channel(1.0)]).unwrap();
-        let path = folder.join(stem).with_extension("wav");
-        let mut writer = FileWriter::create(&path, RATE_HZ, 2, Encoding::Wav32Float).unwrap();
-        writer.write(&audio).unwrap();
-        writer.finish().unwrap();
-    }
-}
+use songs::{RATE_HZ, songs, write_song};
 
 const DEMUCS: &str = r#"
 architecture = "demucs"
@@ -108,14 +86,6 @@ stems = ["drums", "vocals"]
     let path = folder.join(format!("{output}.toml"));
     fs::write(&path, text).unwrap();
     path
-}
-
-fn songs() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    write_song(&folder.path().join("train/one"), 1);
-    write_song(&folder.path().join("train/two"), 2);
-    write_song(&folder.path().join("valid/three"), 3);
-    folder
 }
 
 fn train(config: &Path, arguments: &[&str]) -> Output {

@@ -10,6 +10,8 @@
 
 mod port_fence;
 mod vst3_fence;
+mod vst3_layout;
+mod vst3_mode;
 mod vst3_points;
 
 use std::ffi::{CStr, c_char, c_void};

@@ -12,18 +12,29 @@
 //! nice-plug finds its data through `clap_plugin::plugin_data` alone, so the fence hands the host
 //! a copy of nice-plug's `clap_plugin` with three functions replaced and its own data behind it.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::{CStr, c_char, c_void};
+use std::num::NonZeroU32;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use clap_sys::audio_buffer::clap_audio_buffer;
+use clap_sys::ext::audio_ports::{
+    CLAP_EXT_AUDIO_PORTS, clap_audio_port_info, clap_plugin_audio_ports,
+};
+use clap_sys::ext::audio_ports_config::{
+    CLAP_EXT_AUDIO_PORTS_CONFIG, clap_plugin_audio_ports_config,
+};
 use clap_sys::ext::latency::{CLAP_EXT_LATENCY, clap_host_latency};
 use clap_sys::host::clap_host;
 use clap_sys::plugin::clap_plugin;
 use clap_sys::process::{CLAP_PROCESS_ERROR, clap_process, clap_process_status};
+use nice_plug::prelude::{Plugin, ProcessMode};
 use nice_plug::wrapper::clap::Wrapper;
 
+use super::{vst3_layout, vst3_mode};
+use crate::exchange::HostBlock;
 use crate::host_side::HostSide;
 use crate::plugin::{BunriPlugin, OUTPUT_PORTS};
 
@@ -40,6 +51,8 @@ struct FencedPlugin {
     wrapper: *const Wrapper<BunriPlugin>,
     host: *const clap_host,
     host_side: Arc<HostSide>,
+    /// Main thread only.
+    active: Cell<bool>,
     /// Touched by `activate` and `process` only, which CLAP never runs at the same time.
     scratch: UnsafeCell<Scratch>,
 }
@@ -82,7 +95,9 @@ pub(super) unsafe fn fence(
     // SAFETY: alive, as the caller promises.
     let mut plugin = unsafe { *inner };
     plugin.activate = Some(activate);
+    plugin.deactivate = Some(deactivate);
     plugin.process = Some(process);
+    plugin.get_extension = Some(get_extension);
     plugin.destroy = Some(destroy);
     Box::into_raw(Box::new(FencedPlugin {
         plugin,
@@ -90,6 +105,7 @@ pub(super) unsafe fn fence(
         wrapper,
         host,
         host_side,
+        active: Cell::new(false),
         scratch: UnsafeCell::default(),
     }))
     .cast_const()
@@ -112,6 +128,7 @@ unsafe extern "C" fn activate(
         Some(activate) => unsafe { activate(fenced.inner, rate_hz, min_frames, max_frames) },
         None => false,
     };
+    fenced.active.set(activated);
     if activated {
         let latency_frames = fenced.host_side.latency_frames() as u32;
         // SAFETY: as the caller of `fence` promised.
@@ -123,6 +140,92 @@ unsafe extern "C" fn activate(
         }
     }
     activated
+}
+
+unsafe extern "C" fn deactivate(plugin: *const clap_plugin) {
+    // SAFETY: hosts get no other plugin pointers than those from `fence`.
+    let fenced = unsafe { &*plugin.cast::<FencedPlugin>() };
+    fenced.active.set(false);
+    // SAFETY: nice-plug's object is alive until `destroy`.
+    if let Some(deactivate) = unsafe { (*fenced.inner).deactivate } {
+        // SAFETY: as above.
+        unsafe { deactivate(fenced.inner) };
+    }
+}
+
+unsafe extern "C" fn get_extension(plugin: *const clap_plugin, id: *const c_char) -> *const c_void {
+    // SAFETY: where it is not null, by CLAP a zero-terminated string.
+    if !id.is_null() && unsafe { CStr::from_ptr(id) } == CLAP_EXT_AUDIO_PORTS {
+        return (&raw const AUDIO_PORTS).cast();
+    }
+    // SAFETY: hosts get no other plugin pointers than those from `fence`; it is handed on as it is.
+    unsafe { inner_extension::<c_void>(plugin, id) }.map_or(ptr::null(), ptr::from_ref)
+}
+
+/// nice-plug's own extension of this name, whose structure is `E`.
+///
+/// # Safety
+/// `plugin` must be one of `fence`'s, and `E` by CLAP what `id` names.
+unsafe fn inner_extension<'a, E>(plugin: *const clap_plugin, id: *const c_char) -> Option<&'a E> {
+    // SAFETY: as the caller promises; nice-plug's object is alive until `destroy`, and what it gives
+    // out with it.
+    unsafe {
+        let inner = (*plugin.cast::<FencedPlugin>()).inner;
+        (*inner).get_extension?(inner, id).cast::<E>().as_ref()
+    }
+}
+
+/// nice-plug's, but for the layout, which a VST3 host may ask for in the same call.
+static AUDIO_PORTS: clap_plugin_audio_ports = clap_plugin_audio_ports {
+    count: Some(port_count),
+    get: Some(port_info),
+};
+
+unsafe extern "C" fn port_count(plugin: *const clap_plugin, is_input: bool) -> u32 {
+    // SAFETY: hosts get no other plugin pointers than those from `fence`, and call this on the main
+    // thread; the name's structure is this.
+    unsafe {
+        select_wanted_layout(plugin);
+        let ports = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS.as_ptr());
+        let count = ports.and_then(|ports: &clap_plugin_audio_ports| ports.count);
+        count.map_or(0, |count| count(plugin, is_input))
+    }
+}
+
+unsafe extern "C" fn port_info(
+    plugin: *const clap_plugin,
+    index: u32,
+    is_input: bool,
+    info: *mut clap_audio_port_info,
+) -> bool {
+    // SAFETY: as in `port_count`.
+    unsafe {
+        let ports = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS.as_ptr());
+        let get = ports.and_then(|ports: &clap_plugin_audio_ports| ports.get);
+        get.is_some_and(|get| get(plugin, index, is_input, info))
+    }
+}
+
+/// # Safety
+/// `plugin` must be one of `fence`'s, on the main thread.
+unsafe fn select_wanted_layout(plugin: *const clap_plugin) {
+    let Some(channels) = vst3_layout::wanted_input_channels() else {
+        return;
+    };
+    let layout = BunriPlugin::AUDIO_IO_LAYOUTS
+        .iter()
+        .position(|layout| layout.main_input_channels.map(NonZeroU32::get) == Some(channels));
+    // SAFETY: as in `port_count`; layouts are numbered by their place.
+    unsafe {
+        if (*plugin.cast::<FencedPlugin>()).active.get() {
+            return; // it would not be heeded before the next activation
+        }
+        let layouts = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS_CONFIG.as_ptr());
+        let select = layouts.and_then(|layouts: &clap_plugin_audio_ports_config| layouts.select);
+        if let (Some(layout), Some(select)) = (layout, select) {
+            select(plugin, layout as u32);
+        }
+    }
 }
 
 /// # Safety
@@ -187,9 +290,12 @@ unsafe extern "C" fn process(
     let (fenced, host) = unsafe { (&*plugin.cast::<FencedPlugin>(), &*process) };
     // SAFETY: by CLAP neither `activate` nor another `process` runs now.
     let scratch = unsafe { &mut *fenced.scratch.get() };
-    fenced
-        .host_side
-        .set_block_frames(host.frames_count as usize);
+    // SAFETY: as the caller of `fence` promised.
+    let mode = unsafe { &(*fenced.wrapper).current_process_mode };
+    fenced.host_side.begin_block(HostBlock {
+        frames: host.frames_count as usize,
+        offline: mode.load() == ProcessMode::Offline || vst3_mode::says_offline(host),
+    });
     if host.frames_count as usize > scratch.frames {
         return CLAP_PROCESS_ERROR; // more than the host itself announced in `activate`
     }

@@ -2,28 +2,34 @@
 //!
 //! clap-wrapper 0.3.1 plays nothing unless every bus comes with all of its channels, but hosts leave
 //! them out of inactive buses (JUCE's do), or pass fewer buses; and of each parameter's points in a
-//! block it takes the last. Behind this fence it always sees one stereo input and [`OUTPUT_PORTS`]
+//! block it takes the last. The mode that a host tells with each block, which may not be the one it
+//! told before (Ardour's export says offline here alone), gets lost. Behind this fence it always sees one input of the channels that it wants and [`OUTPUT_PORTS`]
 //! stereo outputs, with null channels where the host has none (the port fence gives those buffers),
-//! and every point as a queue of its own.
+//! and every point as a queue of its own; the mode goes past it (`vst3_mode`).
 //!
-//! The wrapper has no place for this, so two functions of its C++ objects are replaced: the
-//! factory's `createInstance` and the audio processor's `process`. An object's table of functions is
+//! It also offers no choice of input channels (`vst3_layout`).
+//!
+//! The wrapper has no place for this, so some functions of its C++ objects are replaced: the
+//! factory's `createInstance`, and of the audio processor `process` and those for arrangements. An object's table of functions is
 //! copied once, with a function replaced, and the object pointed to the copy. The wrapper asks for
 //! VST3 details of a CLAP factory ([`FACTORY_INFO`]) just after it has made its own: that is where
 //! the factory is met.
 
 use std::ffi::{c_char, c_void};
+use std::mem::offset_of;
 use std::ptr;
 use std::sync::OnceLock;
 
 use clap_sys::factory::plugin_factory::clap_plugin_factory;
 use vst3::Interface;
 use vst3::Steinberg::Vst::{AudioBusBuffers, AudioBusBuffers__type0, IAudioProcessor};
-use vst3::Steinberg::Vst::{IAudioProcessorVtbl, ProcessData};
+use vst3::Steinberg::Vst::{IAudioProcessorVtbl, ProcessData, ProcessModes_::kOffline};
 use vst3::Steinberg::{
     FIDString, FUnknown, IPluginFactory, IPluginFactoryVtbl, TUID, kResultFalse, kResultOk, tresult,
 };
 
+use super::vst3_layout;
+use super::vst3_mode::OfflineCall;
 use super::vst3_points::PointByPoint;
 use crate::plugin::OUTPUT_PORTS;
 
@@ -44,18 +50,20 @@ struct Table<const WORDS: usize> {
 }
 
 impl<const WORDS: usize> Table<WORDS> {
-    /// Copies `original`, with the function at word `index` replaced.
+    /// Copies `original`, with some functions replaced: each given with its place in bytes.
     ///
     /// # Safety
     /// `original` must be a table of functions of a C++ object: words may be read from
     /// `WORDS_BEFORE` before it up to `WORDS` behind.
-    unsafe fn copied(original: *const usize, index: usize, function: usize) -> Self {
+    unsafe fn copied(original: *const usize, functions: &[(usize, usize)]) -> Self {
         // SAFETY: as the caller promises.
         let words =
             unsafe { std::slice::from_raw_parts(original.sub(WORDS_BEFORE), WORDS_BEFORE + WORDS) };
         let mut copy = words.to_vec();
-        if let Some(place) = copy.get_mut(WORDS_BEFORE + index) {
-            *place = function;
+        for (byte_index, function) in functions {
+            if let Some(place) = copy.get_mut(WORDS_BEFORE + byte_index / size_of::<usize>()) {
+                *place = *function;
+            }
         }
         Self {
             copy,
@@ -104,20 +112,16 @@ unsafe extern "C" fn meet_factory(_: *const clap_plugin_factory, _index: u32) ->
         // SAFETY: a live C++ object that begins with its table; its memory is the heap's. The
         // reference that was just counted is given back with the table's own function.
         unsafe {
-            let index = std::mem::offset_of!(IPluginFactoryVtbl, createInstance);
-            fence(
-                factory.cast(),
-                &FACTORY,
-                index,
-                create_instance as *const () as usize,
-            );
+            let index = offset_of!(IPluginFactoryVtbl, createInstance);
+            let function = create_instance as *const () as usize;
+            fence(factory.cast(), &FACTORY, &[(index, function)]);
             ((*(*factory).vtbl).base.release)(factory.cast::<FUnknown>());
         }
     }
     ptr::null()
 }
 
-/// Points `object` to the copy of its table in which the function at `byte_index` is `function`.
+/// Points `object` to the copy of its table in which `functions` are replaced.
 ///
 /// # Safety
 /// `object` must be alive and begin with a pointer to a table as [`Table::copied`] asks for, the
@@ -125,13 +129,11 @@ unsafe extern "C" fn meet_factory(_: *const clap_plugin_factory, _index: u32) ->
 unsafe fn fence<const WORDS: usize>(
     object: *mut *const usize,
     table: &'static OnceLock<Table<WORDS>>,
-    byte_index: usize,
-    function: usize,
+    functions: &[(usize, usize)],
 ) {
     // SAFETY: as the caller promises.
     unsafe {
-        let index = byte_index / size_of::<usize>();
-        let table = table.get_or_init(|| Table::copied(*object, index, function));
+        let table = table.get_or_init(|| Table::copied(*object, functions));
         if *object as usize == table.original {
             *object = table.functions();
         }
@@ -158,13 +160,21 @@ unsafe extern "system" fn create_instance(
             let interface = IAudioProcessor::IID.as_ptr().cast::<TUID>();
             let found = ((*(*unknown).vtbl).queryInterface)(unknown, interface, &mut processor);
             if found == kResultOk && !processor.is_null() {
-                let index = std::mem::offset_of!(IAudioProcessorVtbl, process);
-                fence(
-                    processor.cast(),
-                    &PROCESSOR,
-                    index,
-                    process as *const () as usize,
-                );
+                let functions = [
+                    (
+                        offset_of!(IAudioProcessorVtbl, process),
+                        process as *const () as usize,
+                    ),
+                    (
+                        offset_of!(IAudioProcessorVtbl, setBusArrangements),
+                        vst3_layout::set_bus_arrangements as *const () as usize,
+                    ),
+                    (
+                        offset_of!(IAudioProcessorVtbl, getBusArrangement),
+                        vst3_layout::bus_arrangement as *const () as usize,
+                    ),
+                ];
+                fence(processor.cast(), &PROCESSOR, &functions);
                 let processor = processor.cast::<FUnknown>();
                 ((*(*processor).vtbl).release)(processor);
             }
@@ -173,15 +183,21 @@ unsafe extern "system" fn create_instance(
     }
 }
 
+/// The audio processors' own functions, once there is one. Real-time safe.
+pub(super) fn original_processor() -> Option<&'static IAudioProcessorVtbl> {
+    let table = PROCESSOR.get()?;
+    // SAFETY: the table of a class, which is the library's, and as long-lived.
+    unsafe { (table.original as *const IAudioProcessorVtbl).as_ref() }
+}
+
 /// Real-time safe: no locks, no allocation, no system calls of its own.
 unsafe extern "system" fn process(this: *mut IAudioProcessor, data: *mut ProcessData) -> tresult {
-    let Some(table) = PROCESSOR.get() else {
+    let Some(original) = original_processor() else {
         return kResultFalse;
     };
     if data.is_null() {
         return kResultFalse;
     }
-    let original = table.original as *const IAudioProcessorVtbl;
     // SAFETY: by VST3 the host's structure is valid during the call, and so are its buses, whose
     // numbers it tells, and their channels. All that is handed over lives until the call returns.
     unsafe {
@@ -191,6 +207,7 @@ unsafe extern "system" fn process(this: *mut IAudioProcessor, data: *mut Process
         take_channels(host.inputs, host.numInputs, &mut input_channels);
         take_channels(host.outputs, host.numOutputs, &mut output_channels);
         let mut inputs = input_channels.each_mut().map(stereo);
+        inputs[0].numChannels = vst3_layout::input_channels(this).min(CHANNELS as i32);
         let mut outputs = output_channels.each_mut().map(stereo);
         let mut points = PointByPoint::new(host.inputParameterChanges);
         let mut whole = ProcessData {
@@ -201,7 +218,10 @@ unsafe extern "system" fn process(this: *mut IAudioProcessor, data: *mut Process
             inputParameterChanges: points.as_changes(),
             ..*host
         };
-        let result = ((*original).process)(this, &mut whole);
+        let said =
+            (host.processMode == kOffline as i32).then(|| OfflineCall::begin(&input_channels));
+        let result = (original.process)(this, &mut whole);
+        drop(said);
         for index in 0..host.numOutputs.max(0) as usize {
             if !host.outputs.is_null() {
                 (*host.outputs.add(index)).silenceFlags = 0; // everything was written

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::exchange::HostSetup;
+use crate::exchange::{HostBlock, HostSetup};
 
 /// Longest wait for the worker. One that takes longer will not answer at all.
 pub const MAX_WAIT: Duration = Duration::from_secs(20);
@@ -29,8 +29,8 @@ static WAITED_BY_ALL: AtomicU64 = AtomicU64::new(0);
 
 /// Compares the audio that the host has asked for with the time it has taken to do so.
 ///
-/// Some hosts render offline and say they play (Ardour 7.3's export is one). They are recognised
-/// by their lead: audio consumed minus time passed. Lag is forgotten, so that a host that played
+/// Some hosts render offline and say they play. Some of those say otherwise with each block (Ardour
+/// 7.3's export does, in VST3), the others are recognised by their lead: audio consumed minus time passed. Lag is forgotten, so that a host that played
 /// live, or paused, for an hour is recognised as soon as it begins to render.
 #[derive(Debug)]
 pub struct HostClock {
@@ -40,8 +40,8 @@ pub struct HostClock {
     block_started: Option<Instant>,
     /// Frames of the block that began then.
     block_frames: usize,
-    /// Frames of the whole block of the host's, if that one is a part of it.
-    host_block_frames: usize,
+    /// The whole block of the host's, of which that one may be a part.
+    host_block: HostBlock,
     /// Time that the audio thread has waited in this block.
     waited: Duration,
     /// What all instances have waited, in nanoseconds; [`WAITED_BY_ALL`] but in tests.
@@ -76,7 +76,7 @@ impl HostClock {
             freewheeling_seconds,
             block_started: None,
             block_frames: 0,
-            host_block_frames: 0,
+            host_block: HostBlock::default(),
             waited: Duration::ZERO,
             waited_by_all: &WAITED_BY_ALL,
             waited_by_all_before: 0,
@@ -92,9 +92,9 @@ impl HostClock {
         self.since_reset = SinceReset::default();
     }
 
-    /// Notes how much the host sends at once. Real-time safe.
-    pub fn host_sends(&mut self, frames: usize) {
-        self.host_block_frames = frames;
+    /// Notes what the host sends at once, and whether offline. Real-time safe.
+    pub fn host_sends(&mut self, block: HostBlock) {
+        self.host_block = block;
     }
 
     /// Notes that a block begins. Real-time safe (reading the clock is no system call).
@@ -129,9 +129,9 @@ impl HostClock {
     /// lead, which is zero or a few blocks that a sound card already holds.
     #[must_use]
     pub fn free_wait(&self) -> Duration {
-        let block_frames = self.block_frames.max(self.host_block_frames);
+        let block_frames = self.block_frames.max(self.host_block.frames);
         let blocks_seconds = self.host.seconds(FREEWHEELING_BLOCKS * block_frames);
-        if self.host.offline
+        if self.is_offline()
             || self.own_lead_seconds > self.freewheeling_seconds.max(blocks_seconds)
         {
             MAX_WAIT
@@ -150,13 +150,13 @@ impl HostClock {
             audio_seconds,
             own_seconds,
         } = self.since_reset;
-        !self.host.offline && audio_seconds > 0.0 && own_seconds > 0.5 * audio_seconds
+        !self.is_offline() && audio_seconds > 0.0 && own_seconds > 0.5 * audio_seconds
     }
 
-    /// Whether the host says that it renders offline.
+    /// Whether the host says that it renders offline: since its activation, or with this block.
     #[must_use]
     pub fn is_offline(&self) -> bool {
-        self.host.offline
+        self.host.offline || self.host_block.offline
     }
 
     /// Forgets that the host seemed to lead.
@@ -274,7 +274,10 @@ mod tests {
         let mut clock = new_clock(HOST, 1920);
         for block in 0..100_u64 {
             // Four blocks of 10 ms at once, as a card with deep buffers asks for them.
-            clock.host_sends(480);
+            clock.host_sends(HostBlock {
+                frames: 480,
+                offline: false,
+            });
             for _ in 0..480 / 16 {
                 clock.block_begins(start + Duration::from_millis(block / 4 * 40), 16);
             }

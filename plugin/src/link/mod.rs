@@ -26,7 +26,7 @@ pub use mixer::{Controls, Strip};
 use mixer::{Mixer, Sources, Watchers};
 pub(crate) use stem_stream::{Connection, StemStream};
 
-use crate::exchange::{CHANNELS, HostSetup, STEMS, StemSamples};
+use crate::exchange::{CHANNELS, HostBlock, HostSetup, STEMS, StemSamples};
 use crate::monitor::Monitor;
 use crate::monitor::history::ColumnWriter;
 use crate::monitor::meters::BlockLoudness;
@@ -113,8 +113,8 @@ impl AudioLink {
     /// Overwrites the input in `main` with the mix, and `stem_buses` with the stems, all later by
     /// the latency. All buses must have one length; of any number of frames.
     ///
-    /// `host_block_frames`: length of the block that the host sent, where this is a part of it; 0
-    /// where it is all. What is no number counts as silence, on every bus.
+    /// `host`: what it told with the block that this is, or is a part of. What is no number counts as
+    /// silence, on every bus.
     ///
     /// Real-time safe: no locks, no allocation, and no system calls except for waiting where
     /// [`host_clock::HostClock::free_wait`] says that it harms nobody.
@@ -123,9 +123,9 @@ impl AudioLink {
         main: Bus<'_>,
         stem_buses: [Bus<'_>; STEMS],
         controls: &Controls,
-        host_block_frames: usize,
+        host: HostBlock,
     ) {
-        realtime::promised(|| self.play(main, stem_buses, controls, host_block_frames));
+        realtime::promised(|| self.play(main, stem_buses, controls, host));
     }
 
     fn play(
@@ -133,10 +133,13 @@ impl AudioLink {
         main: Bus<'_>,
         stem_buses: [Bus<'_>; STEMS],
         controls: &Controls,
-        host_block_frames: usize,
+        host: HostBlock,
     ) {
         if let Some(stream) = &mut self.stream {
-            stream.host_sends(host_block_frames.max(main[0].len()));
+            stream.host_sends(HostBlock {
+                frames: host.frames.max(main[0].len()),
+                ..host
+            });
         }
         let [mut left, mut right] = main;
         let mut stem_buses = stem_buses;

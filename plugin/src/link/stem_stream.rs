@@ -8,7 +8,9 @@ use ringbuf::traits::{Consumer, Producer};
 use ringbuf::{HeapCons, HeapProd};
 
 use super::host_clock::{HostClock, MAX_WAIT};
-use crate::exchange::{CHANNELS, HostSetup, InputFrame, Shared, StemFrame, StemSamples, Timing};
+use crate::exchange::{
+    CHANNELS, HostBlock, HostSetup, InputFrame, Shared, StemFrame, StemSamples, Timing,
+};
 use crate::realtime;
 
 /// Pause between two looks at the ring while waiting.
@@ -105,9 +107,9 @@ impl StemStream {
         self.restarted = true;
     }
 
-    /// The host sends blocks of so many frames, of which the next ones may be parts. Real-time safe.
-    pub(crate) fn host_sends(&mut self, block_frames: usize) {
-        self.clock.host_sends(block_frames);
+    /// The host sends this block, of which the next ones may be parts. Real-time safe.
+    pub(crate) fn host_sends(&mut self, block: HostBlock) {
+        self.clock.host_sends(block);
     }
 
     /// Whether the host was seen to play in real time since the reset, rather than to render.
@@ -156,6 +158,8 @@ impl StemStream {
         }
         let first_wanted = block_start + silent_frames as u64 - lag_frames;
         let got_frames = self.receive_or_wait(first_wanted, wanted);
+        let passed_frames = first_wanted + wanted.len() as u64;
+        self.connection.shared.set_passed(passed_frames);
         let (_, missing) = wanted.split_at_mut(got_frames);
         self.late = match missing.len() {
             0 => false,

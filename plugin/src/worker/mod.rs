@@ -1,9 +1,10 @@
 //! The worker thread's half: takes input from its ring, separates, puts stems into the other.
 //!
 //! It may block, allocate and be late. It looks at the ring every few milliseconds, because waking
-//! it would be a system call, which the audio thread does not make.
+//! it would be a system call, which the audio thread does not make. When it is late, it lets go what
+//! nobody can hear any more, and so catches up as fast as the audio can be copied.
 //!
-//! - `watched`: a model whose output can be trusted to be numbers.
+//! - `watched`: a model whose output can be trusted to be numbers, and that rests where nobody listens.
 //! - `separator`: a model that fits the buses, at the host's rate.
 //! - `succession`: one model after another, without a gap.
 //! - `load`: how much of real time the worker takes.
@@ -96,7 +97,7 @@ impl<M: StemModel + Informed> Worker<M> {
                 }
                 separated.clear();
                 let began = Instant::now();
-                let pushed = models.push(&block, &mut separated);
+                let pushed = models.push(&block, shared.passed_frames(), &mut separated);
                 if let Some(load) = load.worked(began.elapsed(), run.len()) {
                     shared.monitor.set_load(load);
                     let facts = models.facts();

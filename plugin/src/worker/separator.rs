@@ -80,7 +80,7 @@ impl<M: StemModel + Informed> Fitting<M> {
 impl<M: StemModel + Informed> Separator<M> {
     /// What the model can tell.
     pub(crate) fn facts(&self) -> Option<ModelFacts> {
-        self.stream.model().0.facts()
+        self.stream.model().model.facts()
     }
 }
 
@@ -98,7 +98,7 @@ impl<M: StemModel> Separator<M> {
         let hop_seconds = spec.hop_frames as f64 / f64::from(spec.rate_hz);
         model.set_budget((!host.offline).then(|| Duration::from_secs_f64(hop_seconds)));
         let options = HostOptions::default();
-        let stream = HostSeparator::new(Watched(model), host.rate_hz, options)
+        let stream = HostSeparator::new(Watched::new(model), host.rate_hz, options)
             .map_err(|error| error.to_string())?;
         let timing = Timing {
             collect_frames: stream.collect_frames(),
@@ -118,7 +118,13 @@ impl<M: StemModel> Separator<M> {
         self.timing
     }
 
-    /// Takes a block of input and appends the stems that became known to `frames`.
+    /// As [`HostSeparator::reach_frames`].
+    pub(crate) fn reach_frames(&self) -> usize {
+        self.stream.reach_frames()
+    }
+
+    /// Takes a block of input and appends the stems that became known to `frames`. With
+    /// `resting`, silence stands for what the model would add to them.
     ///
     /// # Errors
     /// What the model says, with the number of chunks that failed; the stream has advanced over
@@ -126,8 +132,10 @@ impl<M: StemModel> Separator<M> {
     pub(crate) fn push(
         &mut self,
         block: &Planar,
+        resting: bool,
         frames: &mut Vec<StemSamples>,
     ) -> Result<(), (SeparateError, u64)> {
+        self.stream.model().rest(resting);
         let failed_before = self.stream.failed_chunks();
         for stem in &mut self.stems {
             stem.resize_frames(0);
@@ -163,7 +171,7 @@ impl<M: StemModel> Separator<M> {
 
     /// Gives the model back, for another activation.
     pub(crate) fn into_fitting(self) -> Fitting<M> {
-        let Watched(model) = self.stream.into_model();
+        let Watched { model, .. } = self.stream.into_model();
         Fitting {
             model,
             order: self.order,

@@ -81,7 +81,8 @@ impl<M: StemModel> Succession<M> {
         });
     }
 
-    /// Takes a block of input and appends the stems that became known to `frames`.
+    /// Takes a block of input and appends the stems that became known to `frames`; those before frame
+    /// `passed_frames` nobody will hear.
     ///
     /// # Errors
     /// As [`Separator::push`], of the model that is heard. The other's failures count once it is
@@ -89,18 +90,21 @@ impl<M: StemModel> Succession<M> {
     pub(crate) fn push(
         &mut self,
         block: &Planar,
+        passed_frames: u64,
         frames: &mut Vec<StemSamples>,
     ) -> Result<(), (SeparateError, u64)> {
         self.made.clear();
-        let result = self.current.push(block, &mut self.made);
         self.pushed_frames += block.frames() as u64;
+        let reach = self.pushed_frames + self.current.reach_frames() as u64;
+        let unheard = reach <= passed_frames;
+        let result = self.current.push(block, unheard, &mut self.made);
         let start = frames.len();
         match &mut self.next {
             None => frames.extend_from_slice(&self.made),
             Some(next) => {
                 next.old.extend(&self.made);
                 self.made.clear();
-                let _ = next.separator.push(block, &mut self.made);
+                let _ = next.separator.push(block, unheard, &mut self.made);
                 let skipped = next.to_skip.min(self.made.len());
                 next.to_skip -= skipped;
                 next.new.extend(&self.made[skipped..]);

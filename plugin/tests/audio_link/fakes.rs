@@ -1,9 +1,10 @@
 //! Models whose stems are known, and a host that plays into a link.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bunri_plugin::exchange::{HostSetup, STEM_NAMES, STEMS};
+use bunri_plugin::exchange::{HostBlock, HostSetup, STEM_NAMES, STEMS};
 use bunri_plugin::link::{AudioLink, Controls};
 use bunri_plugin::monitor::{Monitor, Phase};
 use bunri_plugin::opener::Informed;
@@ -39,6 +40,8 @@ pub(crate) struct FakeModel {
     pub(crate) sick: bool,
     /// From this chunk on it says that it lost a device.
     pub(crate) falls_back_at: usize,
+    /// Chunks that all who share this have separated.
+    pub(crate) separated: Arc<AtomicUsize>,
 }
 
 impl FakeModel {
@@ -68,6 +71,7 @@ impl FakeModel {
             sick_from: usize::MAX,
             sick: false,
             falls_back_at: usize::MAX,
+            separated: Arc::default(),
         }
     }
 }
@@ -84,6 +88,7 @@ impl StemModel for FakeModel {
             let _ = gate.recv();
         }
         self.chunks_seen += 1;
+        self.separated.fetch_add(1, Ordering::Relaxed);
         std::thread::sleep(self.compute);
         if self.chunks_seen > self.fails_from {
             return Err(SeparateError::Model(self.failure.into()));
@@ -150,7 +155,14 @@ pub(crate) fn play_block(
     let buses = stems
         .each_mut()
         .map(|bus| bus.each_mut().map(Vec::as_mut_slice));
-    assert_no_alloc(|| link.process([&mut left, &mut right], buses, &controls, 0));
+    assert_no_alloc(|| {
+        link.process(
+            [&mut left, &mut right],
+            buses,
+            &controls,
+            HostBlock::default(),
+        )
+    });
     let mirrored = stems
         .iter()
         .map(|[left, right]| [left, right])
@@ -190,7 +202,7 @@ pub(crate) fn play_stereo(
             bus.each_mut()
                 .map(|channel| channel.next().expect("as long"))
         });
-        assert_no_alloc(|| link.process([left, right], buses, controls, 0));
+        assert_no_alloc(|| link.process([left, right], buses, controls, HostBlock::default()));
     }
     Buses { main, stems }
 }

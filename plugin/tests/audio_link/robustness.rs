@@ -1,9 +1,12 @@
 //! What hosts and models do wrong.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bunri_plugin::exchange::HostSetup;
 use bunri_plugin::monitor::Phase;
+use bunri_stream::ModelSpec;
 use crossbeam_channel::bounded;
 
 use crate::OFFLINE;
@@ -165,4 +168,101 @@ fn the_stall_of_a_render_does_not_lose_a_frame() {
     let expected = delayed(&input, separation.latency_frames());
     assert_same(&played.main, &expected, 1e-6, "the render");
     assert_eq!(separation.counts().late_frames, 0);
+}
+
+/// Guards against a worker that, once late, stays late: for it works through what nobody can hear any
+/// more. And against one that lets go too much: a chunk that reaches into what is heard.
+#[test]
+fn a_late_worker_lets_go_what_nobody_can_hear() {
+    const HOP: usize = 1024;
+    const BLOCK: usize = 480;
+    const STALLED_AT: usize = 12;
+    const STALLED_UNTIL: usize = 25_000;
+    let causal = FakeModel::new(HOP).spec;
+    let windowed = ModelSpec {
+        chunk_frames: 4 * HOP,
+        lookahead_frames: 1500,
+        crossfade_frames: 700,
+        ..causal.clone()
+    };
+    for (spec, rate_hz) in [
+        (causal.clone(), 48_000),
+        (windowed.clone(), 48_000),
+        (causal, 44_100),
+        (windowed, 44_100),
+    ] {
+        let what = format!("{spec:?} at {rate_hz} Hz");
+        // So long does the worker have for a hop: 0.1 s.
+        let host = HostSetup {
+            rate_hz,
+            max_block_frames: 4800,
+            offline: false,
+        };
+        let (release, gate) = bounded(0);
+        let separated = Arc::new(AtomicUsize::new(0));
+        let model = FakeModel {
+            // The first chunk is shown before the host plays.
+            gate: Some((1 + STALLED_AT, gate)),
+            separated: Arc::clone(&separated),
+            spec: spec.clone(),
+            ..FakeModel::new(HOP)
+        };
+        let (separation, mut link) = start(host, model);
+        let input = noise(STALLED_UNTIL + 30_000);
+        let mut played = Played::default();
+        let mut live = Live {
+            rate_hz,
+            started: Instant::now(),
+            frames: 0,
+        };
+        let (stalled, after) = input.split_at(STALLED_UNTIL);
+        live.play(&mut link, stalled, BLOCK, &mut played);
+        drop(release); // before any assertion: a worker at its gate cannot be ended
+        live.play(&mut link, after, BLOCK, &mut played);
+
+        let latency = separation.latency_frames();
+        // The hops after the one at the gate that ended so early that all they reach was past when the
+        // gate opened; the worker may take a block more at once, and resamplers some frames.
+        let passed = STALLED_UNTIL - latency - 1024 - 200;
+        let in_hops = passed * 48_000 / rate_hz as usize / HOP;
+        let unheard = in_hops - (STALLED_AT + 1);
+        let all = input.len() * 48_000 / rate_hz as usize / HOP + 1;
+        drop(separation);
+        let separated = separated.load(Ordering::Relaxed);
+        assert!(unheard >= 1, "{what}: the test is of no use");
+        assert!(
+            separated + unheard <= all,
+            "{what}: {separated} of {all} chunks, of which {unheard} nobody heard"
+        );
+
+        // What is heard is what a host that renders hears: nothing of a chunk that was let go.
+        let offline = HostSetup {
+            offline: true,
+            ..host
+        };
+        let (_separation, mut link) = start(
+            offline,
+            FakeModel {
+                spec,
+                ..FakeModel::new(HOP)
+            },
+        );
+        let mut rendered = Played::default();
+        play(&mut link, &input, BLOCK, &mut rendered);
+        let faded = latency..latency + BLOCK;
+        let mut heard = 0;
+        for (frame, (&got, &expected)) in
+            std::iter::zip(&played.stems[0], &rendered.stems[0]).enumerate()
+        {
+            if faded.contains(&frame) || got == 0.0 {
+                continue;
+            }
+            heard += usize::from(frame > STALLED_UNTIL);
+            assert!(
+                (got - expected).abs() < 1e-6,
+                "{what}: frame {frame} is {got}, not {expected}"
+            );
+        }
+        assert!(heard > 0, "{what}: the stems never came back");
+    }
 }

@@ -62,6 +62,7 @@ pub struct HostSeparator<M> {
     dry: Option<FrameQueue>,
     delay: usize,
     collect: usize,
+    reach: usize,
     pushed: u64,
     emitted: u64,
 }
@@ -85,8 +86,9 @@ impl<M: StemModel> HostSeparator<M> {
     pub fn new(model: M, host_rate_hz: u32, options: HostOptions) -> Result<Self, HostError> {
         let separator = StreamingSeparator::batched(model, options.batch)?;
         let spec = separator.spec();
-        let (rates, delay, collect) = if host_rate_hz == spec.rate_hz {
-            (None, separator.delay_frames(), separator.collect_frames())
+        let (rates, delay, collect, reach) = if host_rate_hz == spec.rate_hz {
+            let delay = separator.delay_frames();
+            (None, delay, separator.collect_frames(), delay)
         } else {
             let to_model = RateConverter::new(host_rate_hz, spec.rate_hz, spec.channels)?;
             let to_host = RateConverter::new(spec.rate_hz, host_rate_hz, spec.channels)?;
@@ -99,6 +101,8 @@ impl<M: StemModel> HostSeparator<M> {
             // One hop before that, and one lookahead of `to_model`, it may just have missed a hop.
             let latency =
                 in_host_frames(separator.collect_frames() + behind) + to_model.lookahead_frames();
+            // A frame of the model's spreads as far ahead as frames behind it are needed.
+            let reach = delay + in_host_frames(to_host.lookahead_frames()) + 1;
             let to_host = to_host.shifted(separator.delay_frames(), delay, spec.channels);
             let rates = Rates {
                 to_model,
@@ -106,7 +110,7 @@ impl<M: StemModel> HostSeparator<M> {
                 model_stems: Vec::new(),
                 to_host: vec![to_host; spec.stems.len()],
             };
-            (Some(rates), delay, latency - delay)
+            (Some(rates), delay, latency - delay, reach)
         };
         let dry = options
             .consistency
@@ -117,6 +121,7 @@ impl<M: StemModel> HostSeparator<M> {
             dry,
             delay,
             collect,
+            reach,
             pushed: 0,
             emitted: 0,
         })
@@ -214,6 +219,7 @@ impl<M: StemModel> HostSeparator<M> {
             dry,
             delay,
             collect: _,
+            reach: _,
             pushed,
             emitted,
         } = self;
@@ -265,6 +271,13 @@ impl<M: StemModel> HostSeparator<M> {
     #[must_use]
     pub fn delay_frames(&self) -> usize {
         self.delay
+    }
+
+    /// How far the present may reach: what the model makes when `n` frames have been pushed changes no
+    /// frame of the output from `n + reach_frames()` on.
+    #[must_use]
+    pub fn reach_frames(&self) -> usize {
+        self.reach
     }
 
     /// The delay of someone who takes out a frame for every frame put in: collect and delay.

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::config::AdversarialConfig;
-use super::control::{Action, ControlState};
+use super::control::ControlState;
 use super::dice::{Purpose, dice};
 use super::discriminator::{Discriminator, Shape};
 use super::losses::{feature_distance, slope_penalty};
-use super::overfitting::{Overfitting, OverfittingSums, Scores};
-use super::scene::{Rows, Scenes, Showing, Shown, View};
+use super::resume::Snapshot;
+use super::scene::{Rows, Scenes, Showing, Shown};
 use super::weights;
 use crate::losses::Term;
 use crate::train::AdamConfig;
@@ -42,47 +42,16 @@ pub type Average<'a> = dyn FnMut(&mut [Tensor]) -> Result<()> + 'a;
 /// The generator's opponent: all discriminators of a run.
 #[derive(Debug)]
 pub struct Adversary {
-    config: AdversarialConfig,
-    setting: Setting,
+    pub(super) config: AdversarialConfig,
+    pub(super) setting: Setting,
     /// Those that learn.
     learning: Vec<Discriminator>,
     /// The same weights, out of reach for gradients: those that judge.
-    judging: Vec<Discriminator>,
+    pub(super) judging: Vec<Discriminator>,
     parameters: BTreeMap<String, Tensor>,
-    adam: Adam,
-    healthy: Snapshot,
-    control: ControlState,
-}
-
-/// Weights and optimiser as they once were.
-#[derive(Debug)]
-struct Snapshot {
-    tensors: BTreeMap<String, Tensor>,
-    updates: u64,
-}
-
-impl Snapshot {
-    fn of(adam: &Adam) -> Self {
-        let tensors = adam.state().into_iter();
-        Self {
-            tensors: tensors
-                .map(|(name, tensor)| (name, tensor.detach().copy()))
-                .collect(),
-            updates: adam.step,
-        }
-    }
-}
-
-/// What a resumed run needs beside the tensors of [`Adversary::state`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Counters {
-    /// Updates of the discriminators.
-    pub updates: u64,
-    /// Updates behind the weights to go back to.
-    pub healthy_updates: u64,
-    /// Where the control stands.
-    pub control: ControlState,
+    pub(super) adam: Adam,
+    pub(super) healthy: Snapshot,
+    pub(super) control: ControlState,
 }
 
 /// What became of one step of the discriminators.
@@ -126,17 +95,6 @@ impl DiscriminatorReport {
             grad_norm: 0.0,
         }
     }
-}
-
-/// What a measurement found and led to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ControlReport {
-    /// The figures.
-    pub overfitting: Overfitting,
-    /// What was done.
-    pub action: Action,
-    /// Where the control stands now.
-    pub control: ControlState,
 }
 
 impl Adversary {
@@ -239,7 +197,7 @@ impl Adversary {
         if !self.is_judging(step) || (adversarial_weight == 0.0 && feature_weight == 0.0) {
             return Ok(Vec::new());
         }
-        let shown = self.show(scenes, Purpose::Judge, step, self.control.probability);
+        let shown = self.show(scenes, Purpose::Judge, step);
         let (mut adversarial, mut features) = (Vec::new(), Vec::new());
         for discriminator in &self.judging {
             let Some(rows) = shown.rows(discriminator.view) else {
@@ -306,7 +264,7 @@ impl Adversary {
         if step < self.control.paused_until {
             return Ok(DiscriminatorReport::skipped(Outcome::Paused));
         }
-        let shown = self.show(scenes, Purpose::Learn, step, self.control.probability);
+        let shown = self.show(scenes, Purpose::Learn, step);
         let (loss, mut report) = self.loss(&shown);
         self.adam.zero_grad();
         loss.backward();
@@ -377,117 +335,12 @@ impl Adversary {
         (total, report)
     }
 
-    /// Scores training scenes and scenes of songs held out of the training, both with the
-    /// generator's stems. The sums of several batches and ranks add up; [`control`](Self::control)
-    /// answers them.
-    ///
-    /// Both are varied with the probability in force, since that is what the discriminators know.
-    ///
-    /// # Errors
-    /// Shapes that do not belong together.
-    pub fn measure(&self, train: &Scenes, held_out: &Scenes, draw: u64) -> Result<OverfittingSums> {
-        self.check(train)?;
-        self.check(held_out)?;
-        let scene = || vec!["scene".to_owned()];
-        let names = self.judging.iter().flat_map(|discriminator| {
-            let stems = match discriminator.view {
-                View::Stems => self.setting.stems.clone(),
-                View::Scene => scene(),
-            };
-            let name = discriminator.name.to_owned();
-            stems.into_iter().map(move |stem| (name.clone(), stem))
-        });
-        let mut sums = OverfittingSums::new(names.collect());
-        let [train, held_out] = [train, held_out]
-            .map(|s| self.show(s, Purpose::Measure, draw, self.control.probability));
-        let mut index = 0;
-        for discriminator in &self.judging {
-            let stems = match discriminator.view {
-                View::Stems => self.setting.stems.len(),
-                View::Scene => 1,
-            };
-            let train = scores_by_stem(discriminator, &train, stems);
-            let held_out = scores_by_stem(discriminator, &held_out, stems);
-            for (train, held_out) in train.iter().zip(&held_out) {
-                sums.add(index, self.config.loss.threshold(), train, held_out);
-                index += 1;
-            }
-        }
-        Ok(sums)
-    }
-
-    /// Answers what was measured, summed over batches and ranks, after `step`.
-    ///
-    /// # Errors
-    /// None in a sound build: the weights to go back to have the shapes of those in use.
-    pub fn answer(&mut self, sums: &OverfittingSums, step: u64) -> Result<ControlReport> {
-        let overfitting = sums.report();
-        let action = self
-            .control
-            .observe(&self.config.control, overfitting.r_v, step);
-        match action {
-            Action::Healthy => self.healthy = Snapshot::of(&self.adam),
-            Action::RollBack => self
-                .adam
-                .restore(&self.healthy.tensors, self.healthy.updates)?,
-            Action::Watch | Action::Pause => {}
-        }
-        Ok(ControlReport {
-            overfitting,
-            action,
-            control: self.control.clone(),
-        })
-    }
-
-    /// Every tensor that a resumed run needs: `now.*` and, to go back to, `healthy.*`.
-    #[must_use]
-    pub fn state(&self) -> Vec<(String, Tensor)> {
-        let now = self.adam.state().into_iter();
-        let healthy = self.healthy.tensors.iter();
-        now.map(|(name, tensor)| (format!("now.{name}"), tensor))
-            .chain(
-                healthy.map(|(name, tensor)| (format!("healthy.{name}"), tensor.shallow_clone())),
-            )
-            .collect()
-    }
-
-    /// The numbers that belong to [`state`](Self::state).
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        Counters {
-            updates: self.adam.step,
-            healthy_updates: self.healthy.updates,
-            control: self.control.clone(),
-        }
-    }
-
-    /// Takes a state back.
-    ///
-    /// # Errors
-    /// The first tensor that is missing or has another shape.
-    pub fn restore(&mut self, state: &BTreeMap<String, Tensor>, counters: &Counters) -> Result<()> {
-        let below = |prefix: &str| -> BTreeMap<String, Tensor> {
-            let named = state.iter().filter_map(|(name, tensor)| {
-                let name = name.strip_prefix(prefix)?;
-                Some((name.to_owned(), tensor.to_device(self.setting.device)))
-            });
-            named.collect()
-        };
-        let (now, healthy) = (below("now."), below("healthy."));
-        // By way of the optimiser, which refuses what does not fit.
-        self.adam.restore(&healthy, counters.healthy_updates)?;
-        self.healthy = Snapshot::of(&self.adam);
-        self.adam.restore(&now, counters.updates)?;
-        self.control = counters.control.clone();
-        Ok(())
-    }
-
     #[cfg(test)]
     pub(super) fn parameters(&self) -> impl Iterator<Item = &Tensor> {
         self.parameters.values()
     }
 
-    fn check(&self, scenes: &Scenes) -> Result<()> {
+    pub(super) fn check(&self, scenes: &Scenes) -> Result<()> {
         let Setting {
             stems, channels, ..
         } = &self.setting;
@@ -498,11 +351,12 @@ impl Adversary {
         (self.config.crop_seconds * f64::from(self.setting.rate_hz)).round() as i64
     }
 
-    fn show(&self, scenes: &Scenes, purpose: Purpose, step: u64, probability: f64) -> Shown {
+    /// What is seen of scenes in one step, for one purpose, with the probability in force.
+    pub(super) fn show(&self, scenes: &Scenes, purpose: Purpose, step: u64) -> Shown {
         let mut rng = dice(self.setting.seed, purpose, step, self.setting.rank);
         let showing = Showing {
             augmentation: &self.config.augmentation,
-            probability,
+            probability: self.control.probability,
             crop_frames: self.crop_frames(),
             rate_hz: self.setting.rate_hz,
         };
@@ -511,7 +365,7 @@ impl Adversary {
 }
 
 /// Each part's scores of the real rows and, after them, of the fake ones: `[2 * rows, places]`.
-fn forward_both(
+pub(super) fn forward_both(
     discriminator: &Discriminator,
     rows: &Rows,
     real: &Tensor,
@@ -522,31 +376,4 @@ fn forward_both(
     let audio = Tensor::cat(&[real, fake], 0);
     let verdicts = discriminator.forward(&audio, &twice(&rows.mixture), stem.as_ref());
     verdicts.into_iter().map(|verdict| verdict.scores).collect()
-}
-
-/// A row's score is the mean over the places of each part, then over parts.
-fn scores_by_stem(discriminator: &Discriminator, shown: &Shown, stems: usize) -> Vec<Scores> {
-    let mut by_stem = vec![Scores::default(); stems];
-    let Some(rows) = shown.rows(discriminator.view) else {
-        return by_stem;
-    };
-    let count = rows.real.size()[0];
-    let means: Vec<Tensor> = tch::no_grad(|| {
-        forward_both(discriminator, &rows, &rows.real, &rows.fake)
-            .iter()
-            .map(|scores| scores.mean_dim(1, false, Kind::Double))
-            .collect()
-    });
-    let means = Tensor::stack(&means, 0).mean_dim(0, false, Kind::Double); // [2 * rows]
-    for row in 0..count {
-        let stem = rows
-            .stem
-            .as_ref()
-            .map_or(0, |stem| stem.int64_value(&[row]));
-        if let Some(scores) = by_stem.get_mut(stem as usize) {
-            scores.real.push(means.double_value(&[row]));
-            scores.fake.push(means.double_value(&[count + row]));
-        }
-    }
-    by_stem
 }

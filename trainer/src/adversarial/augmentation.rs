@@ -130,7 +130,7 @@ impl Draw {
             scene = equalised(&scene, bands_db);
         }
         if *factor != 1.0 {
-            scene = scene * *factor;
+            scene = &scene * *factor; // Not in place: it may be the caller's own tensor.
         }
         if *swap {
             scene = scene.flip([1]);
@@ -144,7 +144,7 @@ impl Draw {
             let start = (place * (frames - length) as f64) as i64;
             let mask = Tensor::ones([frames], (Kind::Float, scene.device()));
             let _ = mask.narrow(0, start, length).zero_();
-            scene = &scene * mask; // Not in place: it may still be the caller's own tensor.
+            scene = &scene * mask; // Nor here.
         }
         scene
     }

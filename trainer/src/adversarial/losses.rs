@@ -57,8 +57,9 @@ pub(super) fn feature_distance(real: &Verdict, fake: &Verdict) -> Tensor {
 /// 2018).
 ///
 /// One backward pass gives the gradient of the sum over places. Its squared length is the sum of
-/// the places' own as far as they look at different samples, and a bound from above with the
-/// overlap otherwise; dividing by their number makes it independent of the segment's length.
+/// the places' own as far as they look at different samples; where they share samples, their slopes
+/// add up before they are squared. Dividing by the number of places makes it independent of the
+/// segment's length.
 pub(super) fn slope_penalty(scores: &Tensor, audio: &Tensor) -> Tensor {
     let whole = scores.sum(scores.kind());
     let gradient = Tensor::run_backward(&[whole], &[audio], true, true).remove(0);

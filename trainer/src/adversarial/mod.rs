@@ -14,7 +14,7 @@
 //! - `losses`: hinge, least squares, relativistic; feature matching; slope penalties.
 //! - `overfitting`, `control`: measured on held-out songs, and answered.
 //! - `dice`: every draw follows from seed, purpose, step and rank.
-//! - `adversary`: all of it together, with a state to resume from.
+//! - `adversary`: all of it together; `watch` measures it, `resume` saves it and takes it back.
 
 mod adversary;
 mod augmentation;
@@ -26,14 +26,14 @@ mod front;
 mod layers;
 mod losses;
 mod overfitting;
+mod resume;
 mod scene;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod weights;
 
-pub use adversary::{
-    Adversary, Average, ControlReport, Counters, DiscriminatorReport, Outcome, Setting,
-};
+pub use adversary::{Adversary, Average, DiscriminatorReport, Outcome, Setting};
 pub use augmentation::AugmentationConfig;
 pub use config::{
     AdversarialConfig, DiscriminatorConfig, LossFamily, PeriodsConfig, SpectralConfig,
@@ -41,4 +41,6 @@ pub use config::{
 };
 pub use control::{Action, ControlConfig, ControlState};
 pub use overfitting::{DiscriminatorFigures, Figures, Overfitting, OverfittingSums};
+pub use resume::Counters;
 pub use scene::Scenes;
+pub use watch::ControlReport;

@@ -8,10 +8,12 @@
 //! - [`subject`]: the models, from files or new.
 //! - [`measure`]: hops through one or more streams, each timed.
 //! - [`python`]: a reference package in a process of its own.
+//! - [`training`]: steps of a training, here and there.
 
 pub mod measure;
 pub mod python;
 pub mod subject;
+pub mod training;
 
 use std::path::PathBuf;
 use std::thread;
@@ -62,6 +64,9 @@ pub struct Args {
     /// Measure the package that the model comes from, too, chunk by chunk in turns with ours.
     #[arg(long, value_enum)]
     against: Option<Reference>,
+    /// With --against: steps of a training in place of separations, --batch examples each.
+    #[arg(long, requires = "against")]
+    train: bool,
     /// Python that has the package, e.g. `venv/bin/python`.
     #[arg(long, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
@@ -90,6 +95,8 @@ struct Report {
     streams: Vec<Measurement>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     against_python: Vec<python::Comparison>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    training: Vec<training::Comparison>,
 }
 
 /// Runs the subcommand: tables on standard output.
@@ -118,8 +125,13 @@ pub fn run(args: Args) -> Result<()> {
                         rounds: args.chunks,
                         batch: args.batch.into(),
                     };
-                    let comparison = python::compare(&subject, &args.python, &plan)?;
-                    report.against_python.push(comparison);
+                    if args.train {
+                        let comparison = training::compare(&subject, &args.python, &plan)?;
+                        report.training.push(comparison);
+                    } else {
+                        let comparison = python::compare(&subject, &args.python, &plan)?;
+                        report.against_python.push(comparison);
+                    }
                     continue;
                 }
                 for instances in &args.instances {
@@ -142,6 +154,9 @@ pub fn run(args: Args) -> Result<()> {
     }
     if !report.against_python.is_empty() {
         print!("{}", python::table(&report.against_python));
+    }
+    if !report.training.is_empty() {
+        print!("{}", training::table(&report.training));
     }
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report)?;

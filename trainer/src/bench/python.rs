@@ -79,7 +79,7 @@ pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparis
         .with_context(|| format!("{} is no network with a reference package", subject.name()))?;
     let folder = tempfile::tempdir().context("making a folder for the exchange")?;
     std::fs::write(folder.path().join("model.safetensors"), checkpoint)?;
-    let mut reference = Reference::start(python, folder.path(), threads)?;
+    let mut reference = Reference::start(python, folder.path(), threads, "separate")?;
     let network = subject.weights().network();
     let (signature, window) = (network.signature(), network.window());
     let mut noise = Noise(7);
@@ -94,7 +94,7 @@ pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparis
         for _ in 0..batch {
             noise.fill(&mut block);
             let samples: Vec<f32> = block.channels().flatten().copied().collect();
-            let (seconds, output) = reference.separate(&samples, shape)?;
+            let (seconds, output) = reference.ask(&samples, &shape)?;
             their_seconds += seconds / batch as f64;
             their_output.extend(output);
             mixes.push(Tensor::from_slice(&samples).reshape(shape));
@@ -140,28 +140,31 @@ pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparis
 }
 
 /// The package in its process, which ends with this.
-struct Reference<'a> {
+pub(super) struct Reference<'a> {
     folder: &'a Path,
     process: PythonReference,
 }
 
 impl<'a> Reference<'a> {
-    fn start(python: &Path, folder: &'a Path, threads: u32) -> Result<Self> {
+    /// For the checkpoint `model.safetensors` in `folder`; `task` is `separate` or `train`.
+    pub(super) fn start(python: &Path, folder: &'a Path, threads: u32, task: &str) -> Result<Self> {
         let arguments = [
             folder.join("model.safetensors").into_os_string(),
             threads.to_string().into(),
+            task.into(),
         ];
         let process = PythonReference::start(python, SCRIPT, folder, arguments, NEEDS)?;
         Ok(Self { folder, process })
     }
 
-    fn separate(&mut self, samples: &[f32], shape: [i64; 3]) -> Result<(f64, Vec<f32>)> {
+    /// Hands audio over; returns the seconds that the task took, and its result.
+    pub(super) fn ask(&mut self, samples: &[f32], shape: &[i64]) -> Result<(f64, Vec<f32>)> {
         let [input, output] = ["input", "output"].map(|name| self.folder.join(name));
         let bytes: Vec<u8> = samples.iter().flat_map(|x| x.to_le_bytes()).collect();
         std::fs::write(&input, bytes)?;
-        let [a, b, c] = shape;
+        let axes: Vec<String> = shape.iter().map(i64::to_string).collect();
         let (from, to) = (input.display(), output.display());
-        let reply = self.process.ask(&format!("{from} {to} {a},{b},{c}"))?;
+        let reply = (self.process).ask(&format!("{from} {to} {}", axes.join(",")))?;
         let seconds = reply.parse().context("the reference's time")?;
         let bytes = std::fs::read(&output)?;
         let values = bytes.as_chunks::<4>().0.iter();

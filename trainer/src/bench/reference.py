@@ -1,10 +1,15 @@
 """The reference packages' side of `trainer bench --against python`.
 
-    reference.py CHECKPOINT THREADS
+    reference.py CHECKPOINT THREADS separate|train
 
-Builds the package's own network with the checkpoint's weights, says `ready`, and for every line
-`INPUT OUTPUT SHAPE` on standard input separates the raw float32 file INPUT of shape SHAPE (a,b,c),
-writes the result to OUTPUT and answers with the seconds that the network took.
+Builds the package's own network with the checkpoint's weights, says `ready`, and answers every line
+`INPUT OUTPUT SHAPE` on standard input, INPUT being a raw float32 file of shape SHAPE (a,b,...):
+
+- `separate` writes the stems of the mixture INPUT to OUTPUT;
+- `train` takes one step on the true stems INPUT as demucs==2.0.3's train.py does, and writes the
+  loss before it to OUTPUT.
+
+The answer is the seconds that it took.
 """
 
 import json
@@ -84,8 +89,36 @@ REFERENCES = {"demucs": demucs, "conv-tasnet": conv_tasnet, "demucs-v3": demucs_
               "hdemucs": hdemucs, "htdemucs": htdemucs}
 
 
+def separate(network, mix):
+    with torch.no_grad():
+        started = time.perf_counter()
+        stems = network(mix)
+        return time.perf_counter() - started, stems
+
+
+class Training:
+    """The step of demucs==2.0.3's train.py without its augmentation, on its own defaults."""
+
+    def __init__(self, network):
+        from demucs.utils import center_trim
+
+        self.center_trim = center_trim
+        self.network = network.train()
+        self.criterion = torch.nn.L1Loss()
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=3e-4)
+
+    def step(self, stems):
+        started = time.perf_counter()
+        estimates = self.network(stems.sum(dim=1))
+        loss = self.criterion(estimates, self.center_trim(stems, estimates))
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return time.perf_counter() - started, loss.detach()
+
+
 def main():
-    path, threads = sys.argv[1], int(sys.argv[2])
+    path, threads, task = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     torch.set_num_threads(threads)
     architecture, config, tensors = read_checkpoint(path)
     if architecture not in REFERENCES:
@@ -93,16 +126,14 @@ def main():
     network = REFERENCES[architecture](config)
     network.load_state_dict(tensors)
     network.eval()
+    answer = Training(network).step if task == "train" else lambda mix: separate(network, mix)
     print("ready", flush=True)
     for line in sys.stdin:
         source, target, shape = line.split()
         shape = [int(axis) for axis in shape.split(",")]
-        mix = torch.from_numpy(numpy.fromfile(source, dtype=numpy.float32).reshape(shape))
-        with torch.no_grad():
-            started = time.perf_counter()
-            stems = network(mix)
-            seconds = time.perf_counter() - started
-        stems.contiguous().numpy().tofile(target)
+        seconds, result = answer(
+            torch.from_numpy(numpy.fromfile(source, dtype=numpy.float32).reshape(shape)))
+        result.contiguous().numpy().tofile(target)
         print(seconds, flush=True)
 
 

@@ -1,7 +1,8 @@
 //! `trainer`: renders data, trains and evaluates separators.
 
+use bunri_trainer::data::check;
 use bunri_trainer::{
-    average, bench, compare, evaluate, export, import, info, render, report, train,
+    average, bench, compare, evaluate, export, import, info, launch, render, report, train,
 };
 use clap::{Parser, Subcommand};
 
@@ -23,6 +24,8 @@ enum Command {
     Data(DataCommand),
     /// Train a separator from a config file.
     Train(train::Args),
+    /// Start a command on several processes of this machine: launch --nproc 8 -- train --config ...
+    Launch(launch::Args),
     /// Score a checkpoint on songs with known stems.
     Evaluate(evaluate::Args),
     /// Say which of several ways to train is better, and whether it is more than seeds' noise.
@@ -45,12 +48,16 @@ enum Command {
 enum DataCommand {
     /// Render songs with separate stems from a seed.
     Render(render::Args),
+    /// Find what is wrong with songs: silent, clipped, late, mislabelled or duplicate stems, ...
+    Check(check::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Data(DataCommand::Render(args)) => render::run(args),
+        Command::Data(DataCommand::Check(args)) => check::run(&args),
         Command::Train(args) => train::run(args),
+        Command::Launch(args) => launch::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Report(args) => report::run(args),

@@ -1,14 +1,18 @@
-//! Decoded stems in memory, ready to be cut into segments.
+//! The songs of a training, decoded on disk, ready to be cut into segments.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use bunri_stream::Planar;
-use bunri_stream::files::{Clip, read_clip, to_stereo};
+use bunri_stream::files::{Clip, to_stereo};
 use bunri_stream::resample_clip;
 use serde::{Deserialize, Serialize};
 
+use super::cache::Cache;
+use super::plan::{Rest, SongPlan, decode_all};
 use super::songs::{Song, discover_songs};
+use super::stem_file::StemFile;
+use super::track::Track;
 
 /// One folder of songs and what of it may be used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,76 +36,6 @@ fn one() -> f64 {
     1.0
 }
 
-/// One stem of one song, stereo, as 16-bit integers: half the memory, noise at -98 dBFS.
-#[derive(Debug)]
-pub struct Track {
-    /// Interleaved by channel: `[channel][frame]`.
-    channels: Vec<Vec<i16>>,
-    /// Whether each second holds sound (RMS above -60 dBFS), for drawing audible segments.
-    audible_seconds: Vec<bool>,
-    rate_hz: u32,
-}
-
-impl Track {
-    fn new(audio: &Planar, rate_hz: u32) -> Self {
-        let quantise = |sample: &f32| (sample * 32_767.0).round().clamp(-32_768.0, 32_767.0) as i16;
-        let second = rate_hz as usize;
-        let audible_seconds = (0..audio.frames().div_ceil(second))
-            .map(|i| {
-                let frames = second.min(audio.frames() - i * second);
-                rms(&audio.slice(i * second, frames)) > 1e-3
-            })
-            .collect();
-        let channels = audio
-            .channels()
-            .map(|c| c.iter().map(quantise).collect())
-            .collect();
-        Self {
-            channels,
-            audible_seconds,
-            rate_hz,
-        }
-    }
-
-    /// Length in frames.
-    #[must_use]
-    pub fn frames(&self) -> usize {
-        self.channels.first().map_or(0, Vec::len)
-    }
-
-    /// Sample rate in Hz.
-    #[must_use]
-    pub fn rate_hz(&self) -> u32 {
-        self.rate_hz
-    }
-
-    /// A copy of `frames` frames from `start`; what lies beyond the end is silence.
-    #[must_use]
-    pub fn segment(&self, start: usize, frames: usize) -> Planar {
-        let mut segment = Planar::zeros(self.channels.len(), frames);
-        for (from, to) in self.channels.iter().zip(segment.channels_mut()) {
-            let from = from.get(start..).unwrap_or_default();
-            for (sample, value) in to.iter_mut().zip(from) {
-                *sample = f32::from(*value) / 32_767.0;
-            }
-        }
-        segment
-    }
-
-    /// Whether any second that the range touches holds sound.
-    #[must_use]
-    pub fn is_audible(&self, start: usize, frames: usize) -> bool {
-        let second = self.rate_hz as usize;
-        let range = start / second
-            ..(start + frames)
-                .div_ceil(second)
-                .min(self.audible_seconds.len());
-        self.audible_seconds
-            .get(range)
-            .is_some_and(|seconds| seconds.iter().any(|&audible| audible))
-    }
-}
-
 /// Root mean square over all samples.
 #[must_use]
 pub fn rms(audio: &Planar) -> f32 {
@@ -120,9 +54,13 @@ pub struct PooledSong {
     pub name: String,
     /// One per stem, in the model's order.
     pub stems: Vec<Option<Track>>,
+    /// What else sounds in the song; `None` where nobody knows, so that its stems are good for
+    /// remixing only.
+    pub rest: Option<Rest>,
     /// The source's weight, shared out among its songs.
     pub weight: f64,
-    /// Length of the longest usable stem, in frames.
+    /// Length of the longest usable stem, in frames; of the mixture, if that is shorter and the
+    /// rest follows from it.
     pub frames: usize,
 }
 
@@ -131,50 +69,57 @@ pub struct PooledSong {
 pub struct Pool {
     /// The songs, by source and name.
     pub songs: Vec<PooledSong>,
+    /// Frames per second of every song.
+    pub rate_hz: u32,
+    /// Songs that are left out, each with the reason.
+    pub skipped: Vec<String>,
 }
 
 impl Pool {
-    /// Decodes every usable stem of every source at `rate_hz`, telling `progress` each song's name.
+    /// Decodes every usable stem of every source into the cache, as far as it is not there yet, on
+    /// all cores; tells `progress` a file's name at least once a second. Memory does not grow with the songs.
+    ///
+    /// Songs that cannot be read are left out and listed in `skipped`; if `strict`, they are errors.
     ///
     /// # Errors
-    /// A source without songs, an unknown song or stem name, a file that does not decode: with the
-    /// file's name.
+    /// A source without songs, or none that can be read; an unknown song or stem name; a cache that
+    /// fails.
     pub fn load(
         sources: &[SongSource],
         stems: &[String],
-        rate_hz: u32,
+        cache: &Cache,
+        strict: bool,
         mut progress: impl FnMut(&str),
     ) -> Result<Self> {
-        let mut pooled = Vec::new();
+        let mut plans = Vec::new();
         for source in sources {
-            let songs = usable_songs(source, stems)?;
-            let weight = source.weight / songs.len() as f64;
-            for song in songs {
-                progress(&song.name);
-                let tracks = stems
-                    .iter()
-                    .map(|stem| {
-                        song.stem(stem)
-                            .map(|file| load_track(file, rate_hz))
-                            .transpose()
-                    })
-                    .collect::<Result<Vec<_>>>()?;
-                let frames = tracks
-                    .iter()
-                    .flatten()
-                    .map(Track::frames)
-                    .max()
-                    .unwrap_or(0);
-                ensure!(frames > 0, "song {} holds no audio", song.folder.display());
-                pooled.push(PooledSong {
-                    name: song.name,
-                    stems: tracks,
-                    weight,
-                    frames,
-                });
+            let found = SongPlan::of(source, stems)?;
+            // Before any is left out: one that cannot be read makes the others no more frequent
+            // than a source of as many songs is.
+            let weight = source.weight / found.len() as f64;
+            plans.extend(found.into_iter().map(|plan| (plan, weight)));
+        }
+        let files = plans.iter().flat_map(|(plan, _)| plan.files()).collect();
+        let decoded = decode_all(files, cache, &mut progress)?;
+        let (mut songs, mut skipped) = (Vec::new(), Vec::new());
+        for (plan, weight) in plans {
+            match plan.assemble(&decoded, weight) {
+                Ok(song) => songs.push(song),
+                Err(reason) if strict => return Err(reason),
+                Err(reason) => skipped.push(format!("left out {reason:#}")),
             }
         }
-        Ok(Self { songs: pooled })
+        ensure!(
+            !songs.is_empty(),
+            "none of the {} songs can be used: {}",
+            skipped.len(),
+            skipped.first().map_or("", String::as_str)
+        );
+        Ok(Self {
+            songs,
+            rate_hz: cache.rate_hz(),
+            skipped,
+        })
     }
 }
 
@@ -221,17 +166,14 @@ pub fn usable_songs(source: &SongSource, stems: &[String]) -> Result<Vec<Song>> 
 ///
 /// # Errors
 /// If the file does not decode; with its name.
-pub fn load_stereo(file: &Path, rate_hz: u32) -> Result<Planar> {
+pub fn load_stereo(file: &StemFile, rate_hz: u32) -> Result<Planar> {
     let Clip {
         rate_hz: file_rate_hz,
         audio,
-    } = read_clip(file).with_context(|| format!("reading {}", file.display()))?;
+    } = file.read().with_context(|| format!("reading {file}"))?;
     let audio = to_stereo(audio).map_err(|audio| {
         let channels = audio.channel_count();
-        anyhow::anyhow!(
-            "{} has {channels} channels, expected mono or stereo",
-            file.display()
-        )
+        anyhow::anyhow!("{file} has {channels} channels, expected mono or stereo")
     })?;
     Ok(if file_rate_hz == rate_hz {
         audio
@@ -240,6 +182,41 @@ pub fn load_stereo(file: &Path, rate_hz: u32) -> Result<Planar> {
     })
 }
 
-fn load_track(file: &Path, rate_hz: u32) -> Result<Track> {
-    Ok(Track::new(&load_stereo(file, rate_hz)?, rate_hz))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::fixtures::{RATE_HZ, noise, write};
+
+    /// Guards against one bad file that ends a training of thousands, and against one that is left
+    /// out in silence.
+    #[test]
+    fn songs_that_cannot_be_read_are_named_and_left_out_unless_strict() {
+        let root = tempfile::tempdir().unwrap();
+        for song in ["good", "bad"] {
+            let file = root.path().join("songs").join(song).join("drums.wav");
+            write(&file, &noise(1_000, 1, 0.1));
+        }
+        let bad = root.path().join("songs/bad/drums.wav");
+        std::fs::write(&bad, b"no audio at all").unwrap();
+        let sources = [SongSource {
+            path: root.path().join("songs"),
+            songs: None,
+            stems: None,
+            weight: 1.0,
+        }];
+        let cache = Cache::new(&root.path().join("cache"), RATE_HZ).unwrap();
+        let load = |strict| Pool::load(&sources, &["drums".into()], &cache, strict, |_| {});
+        let pool = load(false).unwrap();
+        assert_eq!(pool.songs.len(), 1);
+        assert_eq!(pool.songs[0].name, "good");
+        assert!(
+            pool.skipped[0].contains("\"bad\"") && pool.skipped[0].contains("drums.wav"),
+            "{:?}",
+            pool.skipped
+        );
+        assert!(load(true).is_err());
+        std::fs::remove_dir_all(root.path().join("songs/good")).unwrap();
+        let message = format!("{:#}", load(false).unwrap_err());
+        assert!(message.contains("none of the 1 songs"), "{message}");
+    }
 }

@@ -11,8 +11,9 @@ use anyhow::{Context, Result};
 
 use super::augment::AugmentConfig;
 use super::example::Example;
-use super::pool::{Pool, PooledSong, Track};
+use super::pool::{Pool, PooledSong};
 use super::repitch::Repitch;
+use super::track::Track;
 
 /// Makes examples from a pool.
 #[derive(Debug)]
@@ -21,9 +22,11 @@ pub struct Sampler {
     augment: AugmentConfig,
     /// For each stem: the songs that have it, and how likely each is drawn.
     songs_of_stem: Vec<(Vec<usize>, WeightedIndex<f64>)>,
-    /// Songs that have every stem, for examples that are not remixed.
-    complete_songs: Option<(Vec<usize>, WeightedIndex<f64>)>,
+    /// Songs of which is known what sounds beside the usable stems, for examples that are not
+    /// remixed.
+    whole_songs: Option<(Vec<usize>, WeightedIndex<f64>)>,
     segment_frames: usize,
+    rate_hz: u32,
     seed: u64,
 }
 
@@ -31,7 +34,7 @@ impl Sampler {
     /// A sampler of segments of `segment_frames`.
     ///
     /// # Errors
-    /// A stem that no song of the pool has.
+    /// A stem that no song of the pool has; augmentations that cannot be drawn.
     pub fn new(
         pool: Pool,
         stems: &[String],
@@ -39,6 +42,7 @@ impl Sampler {
         segment_frames: usize,
         seed: u64,
     ) -> Result<Self> {
+        augment.validate()?;
         let songs_of_stem = stems
             .iter()
             .enumerate()
@@ -47,12 +51,13 @@ impl Sampler {
                     .with_context(|| format!("no training song has a usable stem {name:?}"))
             })
             .collect::<Result<_>>()?;
-        let complete_songs = choices(&pool, |song| song.stems.iter().all(Option::is_some));
+        let whole_songs = choices(&pool, |song| song.rest.is_some());
         Ok(Self {
+            rate_hz: pool.rate_hz,
             pool,
             augment,
             songs_of_stem,
-            complete_songs,
+            whole_songs,
             segment_frames,
             seed,
         })
@@ -63,7 +68,7 @@ impl Sampler {
     pub fn example(&self, index: u64) -> Example {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(index);
-        match &self.complete_songs {
+        match &self.whole_songs {
             Some(songs) if !rng.random_bool(self.augment.remix) => {
                 self.drawn_from_one_song(songs, &mut rng)
             }
@@ -80,12 +85,46 @@ impl Sampler {
         // All stems of a song together, or they would no longer be in time and in tune.
         let repitch = self.augment.repitch.draw(rng);
         let start = rng.random_range(0..=song.frames.saturating_sub(self.segment_frames));
-        let stems = song.stems.iter().map(|track| {
-            let mut stem = self.cut(track.as_ref()?, start, repitch);
-            self.augment.apply(&mut stem, false, rng);
-            Some(stem)
+        let vary = |cut: &dyn Fn(usize, usize) -> Planar, rng: &mut ChaCha8Rng| {
+            let start = self.shifted(start, rng);
+            let mut part = self.cut(cut, start, repitch);
+            self.augment.apply(&mut part, false, self.rate_hz, rng);
+            part
+        };
+        let mut stems = Vec::new();
+        for track in &song.stems {
+            let cut = |track: &Track| vary(&|from, frames| track.segment(from, frames), rng);
+            stems.push(track.as_ref().map(cut));
+        }
+        // The rest is varied like a stem of its own: the mixture is the sum of what comes out.
+        let rest = song.rest.as_ref().filter(|rest| !rest.is_nothing());
+        let rest = rest.map(|rest| {
+            let usable = || song.stems.iter().flatten();
+            vary(&|from, frames| rest.segment(from, frames, usable()), rng)
         });
-        Example::new(stems.collect(), None, self.segment_frames)
+        self.finished(stems, rest, rng)
+    }
+
+    /// Varies the mixture, and adds it up.
+    fn finished(
+        &self,
+        mut stems: Vec<Option<Planar>>,
+        mut rest: Option<Planar>,
+        rng: &mut ChaCha8Rng,
+    ) -> Example {
+        let parts = stems.iter_mut().flatten().chain(&mut rest);
+        let mut parts: Vec<&mut Planar> = parts.collect();
+        self.augment.apply_to_mixture(&mut parts, self.rate_hz, rng);
+        Example::new(stems, rest.as_ref(), self.segment_frames)
+    }
+
+    /// Another place nearby.
+    fn shifted(&self, start: usize, rng: &mut ChaCha8Rng) -> usize {
+        let reach = (self.augment.shift_seconds * f64::from(self.rate_hz)) as usize;
+        if reach == 0 {
+            return start;
+        }
+        (start + rng.random_range(0..=2 * reach)).saturating_sub(reach)
     }
 
     fn remixed(&self, rng: &mut ChaCha8Rng) -> Example {
@@ -102,10 +141,11 @@ impl Sampler {
                     || Planar::zeros(2, self.segment_frames),
                     |track| self.audible_segment(track, rng),
                 );
-                self.augment.apply(&mut audio, true, rng);
+                self.augment.apply(&mut audio, true, self.rate_hz, rng);
                 Some(audio)
             });
-        Example::new(stems.collect(), None, self.segment_frames)
+        let stems = stems.collect();
+        self.finished(stems, None, rng)
     }
 
     /// A place where the stem sounds, if a few tries find one.
@@ -120,18 +160,23 @@ impl Sampler {
             start = rng.random_range(0..=last);
         }
         let repitch = self.augment.repitch.draw(rng);
-        self.cut(track, start, repitch)
+        self.cut(&|from, frames| track.segment(from, frames), start, repitch)
     }
 
     /// A segment from `start`, at another pitch and tempo if asked.
-    fn cut(&self, track: &Track, start: usize, repitch: Option<Repitch>) -> Planar {
+    fn cut(
+        &self,
+        segment: &dyn Fn(usize, usize) -> Planar,
+        start: usize,
+        repitch: Option<Repitch>,
+    ) -> Planar {
         let frames = self.segment_frames;
         let changed = repitch.and_then(|repitch| {
-            let source = track.segment(start, repitch.source_frames(frames));
+            let source = segment(start, repitch.source_frames(frames));
             // What the stretcher refuses (a rate below 32 kHz) is used as it is.
-            repitch.apply(&source, track.rate_hz(), frames).ok()
+            repitch.apply(&source, self.rate_hz, frames).ok()
         });
-        changed.unwrap_or_else(|| track.segment(start, frames))
+        changed.unwrap_or_else(|| segment(start, frames))
     }
 }
 
@@ -146,3 +191,6 @@ fn choices(
     let weights = WeightedIndex::new(songs.iter().map(|&i| pool.songs[i].weight)).ok()?;
     Some((songs, weights))
 }
+
+#[cfg(test)]
+mod tests;

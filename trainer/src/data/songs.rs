@@ -6,42 +6,51 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::stem_file::{CONTAINER_SUFFIX, StemFile, container_name, container_stems};
+
 /// Audio files that are looked for, by extension; where a stem exists twice, the first one wins.
 const EXTENSIONS: [&str; 8] = ["wav", "flac", "aiff", "aif", "ogg", "mp3", "m4a", "mp4"];
 
-/// One song: a folder with one audio file per stem.
+/// One song: a folder with one audio file per stem, or a container of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Song {
-    /// The folder's own name.
+    /// The folder's own name, or the container's.
     pub name: String,
-    /// Where the song lies.
+    /// Where the song lies: the folder, or the container.
     pub folder: PathBuf,
     /// The files by stem name. A name that was asked for but is not in here has no file: the song
     /// is partly labelled, and nothing may be said about that stem. It must not be taken for
     /// silence: its sound may be part of another stem, or of the mixture file only.
-    pub stems: BTreeMap<String, PathBuf>,
-    /// The file `mixture.*`. Where there is none, the mixture is the sum of the stems.
-    pub mixture: Option<PathBuf>,
+    pub stems: BTreeMap<String, StemFile>,
+    /// The file `mixture.*`, or the container's first track. Where there is none, the mixture is
+    /// the sum of the stems.
+    pub mixture: Option<StemFile>,
 }
 
 impl Song {
     /// The file of a stem, or `None` where the song has none.
     #[must_use]
-    pub fn stem(&self, name: &str) -> Option<&Path> {
-        self.stems.get(name).map(PathBuf::as_path)
+    pub fn stem(&self, name: &str) -> Option<&StemFile> {
+        self.stems.get(name)
     }
 }
 
 /// Finds every song in `root` that has at least one of `stems`, sorted by name.
 ///
 /// The layout is MUSDB18-HQ's, `root/<song>/{mixture,drums,bass,other,vocals}.wav`, with any of
-/// wav, flac, aiff, ogg, mp3, m4a and mp4 as format and the mixture optional. Only `root` itself is
+/// wav, flac, aiff, ogg, mp3, m4a and mp4 as format and the mixture optional; or MUSDB18's,
+/// `root/<song>.stem.mp4`, with mixture and stems as tracks of one file. Only `root` itself is
 /// looked at: a data set divided into `train` and `test` is two roots. A folder that holds stems
-/// itself is a root of one song.
+/// itself is a root of one song, as is one container.
 ///
 /// # Errors
 /// When the folder cannot be read, or holds no song; the message then says what it does hold.
 pub fn discover_songs(root: &Path, stems: &[String]) -> Result<Vec<Song>> {
+    if root.is_file()
+        && let Some(song) = song_of_container(root, stems)
+    {
+        return Ok(vec![song]);
+    }
     if let Some(song) = song_in(root, stems)? {
         return Ok(vec![song]);
     }
@@ -52,13 +61,34 @@ pub fn discover_songs(root: &Path, stems: &[String]) -> Result<Vec<Song>> {
     Ok(songs)
 }
 
-/// The songs that are folders of `root`.
+/// The songs that are folders of `root`, or containers in it.
 fn songs_below(root: &Path, stems: &[String]) -> Result<Vec<Song>> {
     let mut songs = Vec::new();
-    for folder in list(root)?.into_iter().filter(|path| path.is_dir()) {
-        songs.extend(song_in(&folder, stems)?);
+    for path in list(root)? {
+        if path.is_dir() {
+            songs.extend(song_in(&path, stems)?);
+        } else {
+            songs.extend(song_of_container(&path, stems));
+        }
     }
     Ok(songs)
+}
+
+/// The song of a container, if its name is that of one and it holds at least one of `stems`.
+fn song_of_container(path: &Path, stems: &[String]) -> Option<Song> {
+    let name = container_name(path)?;
+    let mut tracks: BTreeMap<String, StemFile> = container_stems(path).into_iter().collect();
+    tracks.retain(|stem, _| stems.contains(stem));
+    let mixture = StemFile {
+        path: path.to_owned(),
+        track: Some(0),
+    };
+    (!tracks.is_empty()).then(|| Song {
+        name,
+        folder: path.to_owned(),
+        stems: tracks,
+        mixture: Some(mixture),
+    })
 }
 
 /// The song in `folder`, if it holds at least one of `stems`.
@@ -79,12 +109,12 @@ fn song_in(folder: &Path, stems: &[String]) -> Result<Option<Song>> {
             *best = (rank, path);
         }
     }
-    let stems: BTreeMap<String, PathBuf> = stems
+    let stems: BTreeMap<String, StemFile> = stems
         .iter()
         .filter_map(|name| {
             files
                 .get(name)
-                .map(|(_, path)| (name.clone(), path.clone()))
+                .map(|(_, path)| (name.clone(), StemFile::whole(path.clone())))
         })
         .collect();
     if stems.is_empty() {
@@ -101,7 +131,9 @@ fn song_in(folder: &Path, stems: &[String]) -> Result<Option<Song>> {
         ),
         folder: folder.to_path_buf(),
         stems,
-        mixture: files.remove("mixture").map(|(_, path)| path),
+        mixture: files
+            .remove("mixture")
+            .map(|(_, path)| StemFile::whole(path)),
     }))
 }
 
@@ -151,7 +183,7 @@ fn no_songs(root: &Path, stems: &[String]) -> Result<String> {
     let way_out = deeper.map_or_else(
         || {
             format!(
-                "expected a folder per song, with one of {} in it",
+                "expected a folder per song, with one of {} in it, or files <song>{CONTAINER_SUFFIX}",
                 file_names(stems)
             )
         },
@@ -206,10 +238,11 @@ mod tests {
         assert_eq!(names, ["a", "b"]);
         assert_eq!(
             songs[0].stem("bass"),
-            Some(root.path().join("a/bass.ogg").as_path())
+            Some(&StemFile::whole(root.path().join("a/bass.ogg")))
         );
         assert_eq!(songs[0].mixture, None);
-        assert_eq!(songs[1].mixture, Some(root.path().join("b/mixture.wav")));
+        let mixture = root.path().join("b/mixture.wav");
+        assert_eq!(songs[1].mixture, Some(StemFile::whole(mixture)));
         assert!(
             songs[1].stem("vocals").is_some(),
             "extensions are not case-sensitive"
@@ -227,8 +260,26 @@ mod tests {
         let songs = discover_songs(root.path(), &stems()).unwrap();
         assert_eq!(
             songs[0].stem("drums"),
-            Some(root.path().join("a/drums.flac").as_path())
+            Some(&StemFile::whole(root.path().join("a/drums.flac")))
         );
+    }
+
+    #[test]
+    fn containers_and_folders_may_lie_side_by_side() {
+        let root = tree(&["b.stem.mp4", "a/drums.wav", "cover.mp4"]);
+        let songs = discover_songs(root.path(), &stems()).unwrap();
+        let names: Vec<&str> = songs.iter().map(|song| song.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        let track = |name: &str| songs[1].stem(name).and_then(|file| file.track);
+        // MUSDB18's order, since this file says nothing.
+        assert_eq!(
+            stems().iter().map(|name| track(name)).collect::<Vec<_>>(),
+            [Some(1), Some(2), Some(3), Some(4)]
+        );
+        let mixture = songs[1].mixture.as_ref().unwrap();
+        assert_eq!(mixture.track, Some(0));
+        let alone = discover_songs(&root.path().join("b.stem.mp4"), &stems()).unwrap();
+        assert_eq!(alone, songs[1..]);
     }
 
     #[test]

@@ -120,10 +120,10 @@ fn words(others: &[Other], roll: &Roll, question: &Question) -> Option<String> {
             )
         })
     });
-    let finished = others.iter().filter_map(|other| {
-        (other.end == Some(End::Finished))
-            .then(|| format!("{} has finished already", roll.name(other.rank)))
-    });
+    let finished = others
+        .iter()
+        .filter(|other| other.end == Some(End::Finished))
+        .map(|other| format!("{} has finished already", roll.name(other.rank)));
     let sorts: [Vec<String>; 4] = [
         failed.collect(),
         silent.collect(),

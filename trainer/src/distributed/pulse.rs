@@ -1,5 +1,6 @@
 //! Signs of life, given and watched beside the training.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -250,7 +251,9 @@ fn guard(progress: &Progress, store_host: &str, interval: Duration, timeout: Dur
             if progress.is_over.load(Ordering::Relaxed) {
                 return;
             }
-            eprintln!(
+            // Not `eprintln`, which panics where the reader is gone, too.
+            let _ = writeln!(
+                std::io::stderr(),
                 "Error: {who}. This rank waits for it in step {} and cannot go on: ended",
                 progress.step()
             );

@@ -1,12 +1,11 @@
 //! One song in memory, with every file at one rate, one length and two channels.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, anyhow, ensure};
 use bunri_stream::files::to_stereo;
-use bunri_stream::{Planar, read_clip, resample_clip};
+use bunri_stream::{Planar, resample_clip};
 
 use crate::data::songs::Song;
+use crate::data::stem_file::StemFile;
 
 /// A song and its truth.
 #[derive(Debug)]
@@ -32,12 +31,12 @@ impl Track {
         let mut rate_hz = None;
         let mixture = song
             .mixture
-            .as_deref()
-            .map(|path| stereo(path, &mut rate_hz))
+            .as_ref()
+            .map(|file| stereo(file, &mut rate_hz))
             .transpose()?;
         let mut stems = Vec::new();
-        for (name, path) in &song.stems {
-            stems.push((name.clone(), stereo(path, &mut rate_hz)?));
+        for (name, file) in &song.stems {
+            stems.push((name.clone(), stereo(file, &mut rate_hz)?));
         }
         let longest = stems
             .iter()
@@ -88,16 +87,12 @@ impl Track {
 }
 
 /// A file as stereo, at `rate_hz`, or setting it if it is the first one.
-fn stereo(path: &Path, rate_hz: &mut Option<u32>) -> Result<Planar> {
-    let clip = read_clip(path).with_context(|| format!("cannot read {}", path.display()))?;
+fn stereo(file: &StemFile, rate_hz: &mut Option<u32>) -> Result<Planar> {
+    let clip = file.read().with_context(|| format!("cannot read {file}"))?;
     let audio = to_stereo(clip.audio).map_err(|audio| {
         let channels = audio.channel_count();
-        anyhow!(
-            "{} has {channels} channels, stems have one or two",
-            path.display()
-        )
+        anyhow!("{file} has {channels} channels, stems have one or two")
     })?;
     let rate_hz = *rate_hz.get_or_insert(clip.rate_hz);
-    resample_clip(&audio, clip.rate_hz, rate_hz)
-        .with_context(|| format!("cannot convert {}", path.display()))
+    resample_clip(&audio, clip.rate_hz, rate_hz).with_context(|| format!("cannot convert {file}"))
 }

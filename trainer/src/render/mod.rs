@@ -20,9 +20,9 @@
 
 mod band;
 mod compose;
-mod dice;
-mod instruments;
-mod mix;
+pub(crate) mod dice;
+pub(crate) mod instruments;
+pub(crate) mod mix;
 mod output;
 mod recorded;
 mod song;

@@ -82,6 +82,14 @@ pub struct DataConfig {
     pub held_out: Vec<SongSource>,
     /// Validation songs; a source's `stems` are those that are scored.
     pub valid: Vec<SongSource>,
+    /// Folder for decoded songs, on a disk with 10.6 MB a minute and stem at 44.1 kHz. Runs with
+    /// the same songs may share it. Where left out: `bunri-cache` beside the run's folder, which
+    /// the runs of one folder so share.
+    #[serde(default)]
+    pub cache: Option<PathBuf>,
+    /// Stops at a song that cannot be read, instead of naming it and going on without it.
+    #[serde(default)]
+    pub strict: bool,
 }
 
 /// Adam and its schedule.
@@ -190,6 +198,13 @@ impl TrainConfig {
         };
         config.validate().with_context(explain)?;
         Ok(config)
+    }
+
+    /// Where decoded songs lie.
+    #[must_use]
+    pub fn cache_folder(&self) -> PathBuf {
+        let beside = || self.output.with_file_name("bunri-cache");
+        self.data.cache.clone().unwrap_or_else(beside)
     }
 
     fn validate(&self) -> Result<()> {

@@ -8,38 +8,38 @@ use bunri_model::network::center_trim;
 use bunri_model::{Checkpoint, Trainable};
 use tch::{Device, Kind, Tensor};
 
-use super::TrainConfig;
 use super::adam::Adam;
 use super::batches::Batch;
+use super::{AdamConfig, TrainConfig};
 use crate::distributed::{Cluster, Reducer};
-use crate::losses::{Balancer, Reconstruction, Term};
+use crate::losses::{Balancer, LossConfig, Reconstruction, Term};
 
 /// What one step did.
 #[derive(Clone, Debug, Default)]
-pub(super) struct StepReport {
+pub(crate) struct StepReport {
     /// The weighted sum of all losses.
-    pub(super) loss: f64,
+    pub(crate) loss: f64,
     /// Each loss by name, without its weight.
-    pub(super) losses: BTreeMap<String, f64>,
+    pub(crate) losses: BTreeMap<String, f64>,
     /// Length of the gradient before clipping.
-    pub(super) grad_norm: f64,
+    pub(crate) grad_norm: f64,
 }
 
 /// A piece of a rank's batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Of the rank's batch, 0 to 1.
-    pub(super) share: f64,
+    pub(crate) share: f64,
     /// Whether the step's gradient is complete with it.
-    pub(super) is_last: bool,
+    pub(crate) is_last: bool,
 }
 
 /// Network, losses and optimiser.
 #[derive(Debug)]
-pub(super) struct Generator {
-    pub(super) network: Box<dyn Trainable>,
-    pub(super) adam: Adam,
-    pub(super) balancer: Balancer,
+pub(crate) struct Generator {
+    pub(crate) network: Box<dyn Trainable>,
+    pub(crate) adam: Adam,
+    pub(crate) balancer: Balancer,
     reducer: Reducer,
     reconstruction: Reconstruction,
     is_balanced: bool,
@@ -47,7 +47,7 @@ pub(super) struct Generator {
 
 impl Generator {
     /// With random weights, or with those of the checkpoint `init`; rank 0's on every rank.
-    pub(super) fn new(
+    pub(crate) fn new(
         config: &TrainConfig,
         init: Option<&Path>,
         device: Device,
@@ -61,16 +61,26 @@ impl Generator {
             network.config() == config.model,
             "--init: the checkpoint has another [model] config"
         );
+        Self::of(network, config.optimiser.adam(), &config.loss, cluster)
+    }
+
+    /// Around a network, whose parameters will require gradients.
+    pub(crate) fn of(
+        network: Box<dyn Trainable>,
+        adam: AdamConfig,
+        loss: &LossConfig,
+        cluster: &Cluster,
+    ) -> Result<Self> {
         let parameters: Vec<Tensor> = (network.parameters().values())
             .map(|parameter| parameter.set_requires_grad(true))
             .collect();
         cluster.broadcast(&parameters)?;
         Ok(Self {
             reducer: Reducer::new(cluster, &parameters, false)?,
-            adam: Adam::new(network.parameters(), config.optimiser.adam()),
-            reconstruction: Reconstruction::new(config.loss.clone(), device),
+            adam: Adam::new(network.parameters(), adam),
+            reconstruction: Reconstruction::new(loss.clone(), network.device()),
             balancer: Balancer::default(),
-            is_balanced: config.loss.balance,
+            is_balanced: loss.balance,
             network,
         })
     }
@@ -81,7 +91,7 @@ impl Generator {
     /// gradient, and the true stems.
     ///
     /// Returns the output, detached, with the true stems of the same frames.
-    pub(super) fn learn_from(
+    pub(crate) fn learn_from(
         &mut self,
         batch: &Batch,
         Part { share, is_last }: Part,
@@ -118,7 +128,7 @@ impl Generator {
 
     /// Moves the weights along the gradients that were added since the last step, shortened to
     /// `longest` where that is above 0.
-    pub(super) fn step(&mut self, learning_rate: f64, grad_norm: f64, longest: f64) {
+    pub(crate) fn step(&mut self, learning_rate: f64, grad_norm: f64, longest: f64) {
         let scale = if longest > 0.0 && grad_norm > longest {
             longest / grad_norm
         } else {
@@ -129,7 +139,7 @@ impl Generator {
     }
 
     /// A copy to validate and ship: the average of the weights where one is kept.
-    pub(super) fn shipped(&self) -> Result<Box<dyn Trainable>> {
+    pub(crate) fn shipped(&self) -> Result<Box<dyn Trainable>> {
         let weights = self.adam.shipped_weights();
         Ok(self
             .network

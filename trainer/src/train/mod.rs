@@ -10,10 +10,10 @@
 //! decisions are taken on sums over all of them, and rank 0 writes.
 
 pub(crate) mod adam;
-mod batches;
+pub(crate) mod batches;
 mod config;
 mod folder;
-mod generator;
+pub(crate) mod generator;
 mod guard;
 mod interruption;
 mod log;

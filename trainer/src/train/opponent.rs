@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use bunri_model::Trainable;
-use bunri_model::network::{Signature, center_trim};
+use bunri_model::network::center_trim;
 use tch::Tensor;
 
 use super::TrainConfig;
 use super::batches::Batch;
 use super::generator::StepReport;
 use super::state::Progress;
-use crate::adversarial::{Adversary, ControlReport, OverfittingSums, Scenes, Setting};
-use crate::data::pool::Pool;
+use crate::adversarial::{
+    AdversarialConfig, Adversary, ControlReport, OverfittingSums, Scenes, Setting,
+};
 use crate::data::sampler::Sampler;
 use crate::data::shard::Shard;
 use crate::distributed::Cluster;
@@ -32,45 +33,29 @@ pub(super) struct Opponent {
 }
 
 impl Opponent {
-    /// `None` where the config has no `[adversarial]`.
+    /// For a network whose runs learn from other songs than `held_out`.
     pub(super) fn new(
         config: &TrainConfig,
+        adversarial: &AdversarialConfig,
+        held_out: Sampler,
         network: &dyn Trainable,
         cluster: &Cluster,
-    ) -> Result<Option<Self>> {
-        let Some(adversarial) = &config.adversarial else {
-            return Ok(None);
-        };
-        ensure!(
-            !config.data.held_out.is_empty(),
-            "data.held_out lists no songs: overfitting of discriminators shows on songs that \
-             nothing learns from, keep a few of the training songs for it"
-        );
-        let Signature {
-            rate_hz,
-            stems,
-            channels,
-            ..
-        } = network.signature();
-        let pool = Pool::load(&config.data.held_out, &stems, rate_hz, |_| ())
-            .context("in data.held_out")?;
-        let frames = network.window().chunk_frames;
-        let held_out = Sampler::new(pool, &stems, config.augment.clone(), frames, config.seed)
-            .context("in data.held_out")?;
+    ) -> Result<Self> {
+        let signature = network.signature();
         let setting = Setting {
-            channels,
-            stems,
-            rate_hz,
+            channels: signature.channels,
+            stems: signature.stems,
+            rate_hz: signature.rate_hz,
             seed: config.seed,
             rank: cluster.rank() as u64,
             device: network.device(),
         };
-        Ok(Some(Self {
+        Ok(Self {
             adversary: Adversary::new(adversarial, setting)?,
             held_out,
             shard: Shard::new(config.optimiser.batch, cluster.rank(), cluster.world())?,
             batches: config.validation.measure_batches,
-        }))
+        })
     }
 
     /// What the generator is to bring down besides the distance from the truth.

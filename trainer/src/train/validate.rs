@@ -122,6 +122,8 @@ impl Validation {
             .chain(energies.values().flatten())
             .copied()
             .collect();
+        // Some shares take longer, maybe longer than a collective waits.
+        cluster.barrier()?;
         let whole = cluster.sum_figures(&own)?;
         let (l1, energies_of_all) = whole.split_at(2);
         let mut nsdr_db: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();

@@ -20,16 +20,25 @@ pub struct Clip {
 /// [`FileError`] if there is nothing to decode. A file that is damaged or cut off in the middle
 /// gives what is there; use [`FileReader`] and [`FileReader::damage`] to hear about it.
 pub fn read_clip(path: impl AsRef<Path>) -> Result<Clip, FileError> {
-    const BLOCK_FRAMES: usize = 1 << 16;
-    let mut reader = FileReader::open(path)?;
-    let mut audio = Planar::zeros(reader.channels(), 0);
-    while let Some(block) = reader.read(BLOCK_FRAMES)? {
-        audio.append(&block);
+    FileReader::open(path)?.into_clip()
+}
+
+impl FileReader {
+    /// Reads the rest of the file into memory.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn into_clip(mut self) -> Result<Clip, FileError> {
+        const BLOCK_FRAMES: usize = 1 << 16;
+        let mut audio = Planar::zeros(self.channels(), 0);
+        while let Some(block) = self.read(BLOCK_FRAMES)? {
+            audio.append(&block);
+        }
+        Ok(Clip {
+            rate_hz: self.rate_hz(),
+            audio,
+        })
     }
-    Ok(Clip {
-        rate_hz: reader.rate_hz(),
-        audio,
-    })
 }
 
 /// Two channels from one or two: mono is copied to both sides; more than two come back as `Err`,

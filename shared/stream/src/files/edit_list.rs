@@ -3,7 +3,8 @@
 //! AAC encoders put 1024 to 2112 frames of delay in front and pad the last packet; an edit list
 //! (ISO/IEC 14496-12, 8.6.6) or Apple's `iTunSMPB` tag says how many. The decoding library reads
 //! past both, so this module looks for itself. It reads box headers and a few bytes of the boxes
-//! it needs: never the audio, and never more than a box claims to hold.
+//! it needs: never the audio, and never more than a box claims to hold. [`stem_description`] finds
+//! its box the same way.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -71,6 +72,31 @@ struct TrackBoxes {
     media: Option<(u32, u64)>,
     /// Length (in ticks of the movie) and start (in ticks of the media) of its only edit.
     edit: Option<(u64, u64)>,
+}
+
+/// What an mp4 says about the stems in it (`moov/udta/stem`, JSON, in Native Instruments' stem
+/// format): `None` where it is no mp4 or says nothing.
+///
+/// The file is taken for what it is: one that cannot be read says nothing here, and the reason when
+/// it is decoded.
+#[must_use]
+pub fn stem_description(path: &Path) -> Option<String> {
+    /// Real ones have half a kilobyte.
+    const MAX_BYTES: u64 = 1 << 16;
+    let mut file = File::open(path).ok()?;
+    let end = file.seek(SeekFrom::End(0)).ok()?;
+    let mut body = 0..end;
+    for name in [*b"moov", *b"udta", *b"stem"] {
+        body = find(&mut file, body, name).ok()??;
+    }
+    let bytes = body.end - body.start;
+    if bytes > MAX_BYTES {
+        return None;
+    }
+    file.seek(SeekFrom::Start(body.start)).ok()?;
+    let mut text = vec![0; usize::try_from(bytes).ok()?];
+    file.read_exact(&mut text).ok()?;
+    String::from_utf8(text).ok()
 }
 
 fn edit_list(file: &mut File, track_id: u32, rate_hz: u32) -> io::Result<Option<Audible>> {

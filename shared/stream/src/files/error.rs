@@ -47,6 +47,21 @@ pub enum FileError {
         /// The codec or feature.
         what: String,
     },
+    /// The container has fewer audio tracks than the one that was asked for.
+    #[error(
+        "{}: has {tracks} audio tracks, track {} of it was asked for: it is not the container of \
+         stems that it was taken for",
+        path.display(),
+        track + 1
+    )]
+    NoTrack {
+        /// The file.
+        path: PathBuf,
+        /// Which track was asked for, counted from 0.
+        track: usize,
+        /// How many it has.
+        tracks: usize,
+    },
     /// The file ends before its first audible frame, or nothing in it could be decoded.
     #[error(
         "{}: no audio in it could be decoded ({bytes} bytes, {skipped} damaged packets): the file \

@@ -2,6 +2,7 @@
 //!
 //! - [`FileReader`] decodes wav, aiff, flac, mp3, ogg/vorbis and m4a/aac, with encoder delay and
 //!   padding removed; [`read_clip`] takes a whole file into a [`Clip`].
+//!   [`FileReader::open_track`] takes one of several tracks, as `.stem.mp4` files have them.
 //! - [`FileWriter`] encodes wav and flac; a file has its name only once it is complete.
 //! - [`to_stereo`] gives a separator the two channels it wants.
 //!
@@ -18,6 +19,7 @@ mod temporary;
 mod write;
 
 pub use clip::{Clip, read_clip, to_stereo};
+pub use edit_list::stem_description;
 pub use encoding::Encoding;
 pub use error::FileError;
 pub use read::{Damage, FileReader};

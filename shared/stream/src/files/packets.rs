@@ -26,7 +26,17 @@ pub(super) struct Packet {
     pub(super) damaged: bool,
 }
 
-/// The packets of a file's default audio track, in order.
+/// How many audio tracks a file holds: one, but for containers that hold the stems of a song.
+pub(super) fn count_tracks(path: &Path) -> Result<usize, FileError> {
+    Ok(audio_tracks(&*open_container(path)?).count())
+}
+
+fn audio_tracks(format: &dyn FormatReader) -> impl Iterator<Item = &Track> {
+    let is_audio = |track: &&Track| matches!(track.codec_params, Some(CodecParameters::Audio(_)));
+    format.tracks().iter().filter(is_audio)
+}
+
+/// The packets of one audio track of a file, in order.
 pub(super) struct Packets {
     path: PathBuf,
     format: Box<dyn FormatReader>,
@@ -40,31 +50,23 @@ pub(super) struct Packets {
 }
 
 impl Packets {
-    /// Recognises the format and starts the decoder.
-    pub(super) fn open(path: &Path) -> Result<Self, FileError> {
-        let file = File::open(path).map_err(|error| FileError::reading(path, error))?;
-        let metadata = file
-            .metadata()
-            .map_err(|error| FileError::reading(path, error))?;
-        if metadata.is_dir() {
-            return Err(FileError::reading(path, io::ErrorKind::IsADirectory.into()));
-        }
-        if metadata.is_file() && metadata.len() == 0 {
-            return Err(FileError::Empty {
-                path: path.to_owned(),
-            });
-        }
-        let mut hint = Hint::new();
-        if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
-            hint.with_extension(&extension.to_ascii_lowercase());
-        }
-        let stream = MediaSourceStream::new(Box::new(file), Default::default());
-        let mut format = symphonia::default::get_probe()
-            .probe(&hint, stream, Default::default(), Default::default())
-            .map_err(|error| unrecognised(path, &error))?;
-        let track = format
-            .default_track(TrackType::Audio)
-            .ok_or_else(|| unsupported(path, "a container without an audio track"))?;
+    /// Recognises the format and starts the decoder of the default track, or of an audio track by
+    /// its place among them.
+    pub(super) fn open(path: &Path, place: Option<usize>) -> Result<Self, FileError> {
+        let mut format = open_container(path)?;
+        let track = match place {
+            None => format
+                .default_track(TrackType::Audio)
+                .ok_or_else(|| unsupported(path, "a container without an audio track"))?,
+            Some(place) => {
+                let found = audio_tracks(&*format).nth(place);
+                found.ok_or_else(|| FileError::NoTrack {
+                    path: path.to_owned(),
+                    track: place,
+                    tracks: audio_tracks(&*format).count(),
+                })?
+            }
+        };
         let track_id = track.id;
         let decoder = decoder_for(path, track)?;
         let rate_hz = decoder.codec_params().sample_rate.unwrap_or(0);
@@ -187,6 +189,30 @@ impl Packets {
         self.decoder = decoder_for(&self.path, track)?;
         Ok(())
     }
+}
+
+/// Recognises the format.
+fn open_container(path: &Path) -> Result<Box<dyn FormatReader>, FileError> {
+    let file = File::open(path).map_err(|error| FileError::reading(path, error))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| FileError::reading(path, error))?;
+    if metadata.is_dir() {
+        return Err(FileError::reading(path, io::ErrorKind::IsADirectory.into()));
+    }
+    if metadata.is_file() && metadata.len() == 0 {
+        return Err(FileError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    let mut hint = Hint::new();
+    if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
+        hint.with_extension(&extension.to_ascii_lowercase());
+    }
+    let stream = MediaSourceStream::new(Box::new(file), Default::default());
+    symphonia::default::get_probe()
+        .probe(&hint, stream, Default::default(), Default::default())
+        .map_err(|error| unrecognised(path, &error))
 }
 
 fn decoder_for(path: &Path, track: &Track) -> Result<Box<dyn AudioDecoder>, FileError> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::FileError;
-use super::packets::{Packet, Packets};
+use super::packets::{Packet, Packets, count_tracks};
 use crate::Planar;
 
 /// What was wrong with a file that could be read all the same.
@@ -47,8 +47,28 @@ impl FileReader {
     /// # Errors
     /// [`FileError`]: no such file, empty, not audio, an unsupported codec, or no audio in it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
-        let path = path.as_ref();
-        let mut packets = Packets::open(path)?;
+        Self::open_place(path.as_ref(), None)
+    }
+
+    /// Opens one audio track of a container that holds several, counted from 0: Native
+    /// Instruments' `.stem.mp4`, which MUSDB18 uses, holds the mixture and four stems.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`FileError::NoTrack`].
+    pub fn open_track(path: impl AsRef<Path>, track: usize) -> Result<Self, FileError> {
+        Self::open_place(path.as_ref(), Some(track))
+    }
+
+    /// How many audio tracks a file holds.
+    ///
+    /// # Errors
+    /// [`FileError`]: no such file, empty, not audio.
+    pub fn count_tracks(path: impl AsRef<Path>) -> Result<usize, FileError> {
+        count_tracks(path.as_ref())
+    }
+
+    fn open_place(path: &Path, track: Option<usize>) -> Result<Self, FileError> {
+        let mut packets = Packets::open(path, track)?;
         let frames_hint = packets.frames_hint();
         let mut damage = Damage::default();
         while let Some(packet) = packets.next()? {

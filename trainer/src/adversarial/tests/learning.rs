@@ -22,7 +22,21 @@ fn every_family_learns_to_tell_tones_from_noise() {
     ] {
         let config = AdversarialConfig {
             loss,
-            discriminators: tiny().discriminators[..3].to_vec(),
+            discriminators: vec![
+                DiscriminatorConfig::Spectral(SpectralConfig {
+                    windows: vec![32],
+                    filters: 4,
+                    compression: 0.5,
+                }),
+                DiscriminatorConfig::Periods(PeriodsConfig {
+                    periods: vec![2],
+                    channels: vec![4, 8],
+                }),
+                DiscriminatorConfig::Waveform(WaveformConfig {
+                    scales: 1,
+                    channels: vec![4, 8],
+                }),
+            ],
             penalty_every: 10,
             learning_rate: 5e-3,
             ..tiny()

@@ -56,23 +56,42 @@ pub(crate) fn saturate(audio: &mut Stereo, drive: f32) {
 
 /// Feed-forward compression above `threshold_db` below the peak, both sides alike.
 pub(crate) fn compress(audio: &mut Stereo, threshold_db: f32, ratio: f32, release_s: f32) {
-    let threshold = peak(audio) * gain(threshold_db);
-    if threshold <= 0.0 {
-        return;
-    }
-    let attack = 1.0 - (-1.0 / (0.004 * RATE)).exp();
-    let release = 1.0 - (-1.0 / (release_s * RATE)).exp();
-    let mut level = 0.0_f32;
-    let [left, right] = audio;
-    for (left, right) in left.iter_mut().zip(right.iter_mut()) {
-        let now = left.abs().max(right.abs());
-        level += (now - level) * if now > level { attack } else { release };
-        if level > threshold {
-            let factor = (level / threshold).powf(1.0 / ratio - 1.0);
-            *left *= factor;
-            *right *= factor;
+    let gains = compression(audio, RATE, threshold_db, ratio, release_s);
+    for side in audio {
+        for (sample, gain) in side.iter_mut().zip(&gains) {
+            *sample *= gain;
         }
     }
+}
+
+/// What [`compress`] multiplies each frame by, for audio of `rate` frames a second.
+pub(crate) fn compression(
+    audio: &Stereo,
+    rate: f32,
+    threshold_db: f32,
+    ratio: f32,
+    release_s: f32,
+) -> Vec<f32> {
+    let threshold = peak(audio) * gain(threshold_db);
+    if threshold <= 0.0 {
+        return vec![1.0; audio[0].len()];
+    }
+    let attack = 1.0 - (-1.0 / (0.004 * rate)).exp();
+    let release = 1.0 - (-1.0 / (release_s * rate)).exp();
+    let mut level = 0.0_f32;
+    let [left, right] = audio;
+    let frames = left.iter().zip(right);
+    frames
+        .map(|(left, right)| {
+            let now = left.abs().max(right.abs());
+            level += (now - level) * if now > level { attack } else { release };
+            if level > threshold {
+                (level / threshold).powf(1.0 / ratio - 1.0)
+            } else {
+                1.0
+            }
+        })
+        .collect()
 }
 
 /// Adds echoes `time_s` apart, crossing sides, each `feedback` times the one before.

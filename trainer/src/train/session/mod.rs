@@ -47,6 +47,8 @@ impl Session<'_> {
     /// Goes on where an earlier run of the same output stopped, or notes where this one starts, so
     /// that there always is a state to return to.
     fn resume(&mut self) -> Result<()> {
+        // Songs take some ranks longer than others, maybe longer than a collective waits.
+        self.cluster.barrier()?;
         // As rank 0 sees it: where one rank finds no state, all start anew.
         let is_first = self.cluster.is_first();
         if !(self.cluster).any(is_first && self.folder.state.exists())? {

@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use bunri_model::DeviceChoice;
 use bunri_model::network::Signature;
 use indicatif::ProgressBar;
 use tch::Device;
 
 use super::Session;
-use crate::data::pool::Pool;
+use crate::data::cache::Cache;
+use crate::data::pool::{Pool, SongSource};
 use crate::data::sampler::Sampler;
 use crate::distributed::{Cluster, Environment};
 use crate::train::TrainConfig;
@@ -53,7 +54,6 @@ fn train_on(
 ) -> Result<()> {
     let folder = RunFolder::create(&config.output)?;
     let generator = Generator::new(config, init, device, cluster)?;
-    let opponent = Opponent::new(config, &*generator.network, cluster)?;
     // A segment without frames left over: its output is what the loss looks at.
     let frames = generator.network.window().chunk_frames;
     let Signature { rate_hz, stems, .. } = generator.network.signature();
@@ -62,11 +62,32 @@ fn train_on(
     } else {
         ProgressBar::hidden()
     };
-    let pool = Pool::load(&config.data.train, &stems, rate_hz, |song| {
-        spinner.set_message(format!("decoding {song}"));
-        spinner.tick();
-        cluster.still_here();
-    })?;
+    let cache = Cache::new(&config.cache_folder(), rate_hz)?;
+    let sampler = |songs: &[SongSource], strict| -> Result<Sampler> {
+        let pool = Pool::load(songs, &stems, &cache, strict, |file| {
+            spinner.set_message(format!("decoding {file}"));
+            spinner.tick();
+            cluster.still_here();
+        })?;
+        if cluster.is_first() {
+            pool.skipped.iter().for_each(|notice| eprintln!("{notice}"));
+        }
+        let augment = config.augment.clone();
+        Sampler::new(pool, &stems, augment, frames, config.seed)
+    };
+    let learned = Arc::new(sampler(&config.data.train, config.data.strict)?);
+    let opponent = (config.adversarial.as_ref())
+        .map(|adversarial| {
+            ensure!(
+                !config.data.held_out.is_empty(),
+                "data.held_out lists no songs: overfitting of discriminators shows on songs that \
+                 nothing learns from, keep a few of the training songs for it"
+            );
+            // Few songs, on which the steering rests: none may be missing.
+            let held_out = sampler(&config.data.held_out, true).context("in data.held_out")?;
+            Opponent::new(config, adversarial, held_out, &*generator.network, cluster)
+        })
+        .transpose()?;
     let validation = Validation::load(
         &config.data.valid,
         &stems,
@@ -75,8 +96,6 @@ fn train_on(
         config.validation.segments_per_song,
     )?;
     spinner.finish_and_clear();
-    let augment = config.augment.clone();
-    let sampler = Arc::new(Sampler::new(pool, &stems, augment, frames, config.seed)?);
     let audio_seconds = frames as f64 * config.optimiser.batch as f64 / f64::from(rate_hz);
     let mut session = Session {
         cluster,
@@ -86,7 +105,7 @@ fn train_on(
         opponent,
         progress: Progress::default(),
         validation,
-        sampler,
+        sampler: learned,
         audio_seconds,
         saved: Instant::now(),
         interrupted: interruption()?,
