@@ -88,7 +88,7 @@ fn a_page_needs_nothing_beside_it() {
     assert!(!page.contains("http"), "the page reaches for the network");
     for expected in [
         "steps/loss",
-        "validation/scores · bass",
+        "validation/scores/nsdr_db/song",
         "the loss is &lt;NaN&gt; &amp; back",
         "best nSDR of drums, dB",
         "<td>1234</td>",

@@ -70,30 +70,36 @@ impl Excerpt {
     }
 }
 
-/// Where the quietest of the song's stems is loudest: all of them can be heard there.
+/// Where the quietest of the song's stems is loudest: all of them can be heard there. A stem that is
+/// silent throughout is not asked.
 fn liveliest(track: &Track, length: usize) -> usize {
-    let energy = |stem: &Planar, start: usize| -> f64 {
-        let part = stem.channels().flat_map(|x| &x[start..start + length]);
-        part.map(|x| f64::from(*x).powi(2)).sum()
+    let second = track.rate_hz as usize;
+    let frames = track.mixture.frames();
+    let energies_of = |stem: &Planar| -> Vec<f64> {
+        let energy = |start: usize| -> f64 {
+            let end = (start + second).min(frames);
+            let part = stem.channels().flat_map(|channel| &channel[start..end]);
+            part.map(|x| f64::from(*x).powi(2)).sum()
+        };
+        (0..frames).step_by(second).map(energy).collect()
     };
-    let starts = (0..=track.mixture.frames() - length).step_by(track.rate_hz as usize);
-    let audible = |(_, stem): &&(String, Planar)| {
-        energy(stem, 0) > 0.0 || stem.channels().flatten().any(|x| *x != 0.0)
-    };
-    let stems: Vec<&Planar> = track
+    let stems: Vec<Vec<f64>> = track
         .stems
         .iter()
-        .filter(audible)
-        .map(|(_, stem)| stem)
+        .map(|(_, stem)| energies_of(stem))
+        .filter(|energies| energies.iter().any(|energy| *energy > 0.0))
         .collect();
-    let quietest = |start: usize| {
-        let energies = stems.iter().map(|stem| energy(stem, start));
+    let seconds = length.div_ceil(second);
+    let quietest = |first: usize| {
+        let energies = stems
+            .iter()
+            .map(|stem| stem[first..(first + seconds).min(stem.len())].iter().sum());
         energies.fold(f64::INFINITY, f64::min)
     };
-    starts
-        .map(|start| (start, quietest(start)))
+    (0..=(frames - length) / second)
+        .map(|first| (first, quietest(first)))
         .max_by(|(_, a), (_, b)| a.total_cmp(b))
-        .map_or(0, |(start, _)| start)
+        .map_or(0, |(first, _)| first * second)
 }
 
 fn validation_song(run: &Run, stems: &[String]) -> Result<Song> {
