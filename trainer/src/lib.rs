@@ -28,6 +28,7 @@ pub mod python;
 pub mod render;
 pub mod report;
 pub mod run_log;
+mod signals;
 pub mod stream_args;
 pub mod table;
 pub mod tensorboard;

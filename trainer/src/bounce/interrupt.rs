@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bunri_stream::files::remove_unfinished;
+
+use crate::signals;
 
 /// Exit code of a program that was interrupted: 128 + SIGINT, as shells expect.
 pub(super) const INTERRUPTED_EXIT_CODE: u8 = 130;
@@ -18,14 +20,13 @@ impl Interrupt {
     pub(super) fn listen() -> Result<Self> {
         let interrupt = Self::default();
         let asked = interrupt.clone();
-        ctrlc::set_handler(move || {
+        signals::listen(move |_| {
             if asked.0.swap(true, Ordering::SeqCst) {
                 // The model may be busy for long with one chunk, and the user has lost patience.
                 remove_unfinished();
                 std::process::exit(INTERRUPTED_EXIT_CODE.into());
             }
-        })
-        .context("cannot listen for Ctrl-C")?;
+        })?;
         Ok(interrupt)
     }
 

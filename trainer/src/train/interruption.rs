@@ -3,13 +3,44 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-/// Becomes true when the user, or a machine that is taken away, asks the run to end.
-pub(super) fn interruption() -> Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let setter = Arc::clone(&flag);
-    ctrlc::set_handler(move || setter.store(true, Ordering::Relaxed))
-        .context("catching Ctrl-C and SIGTERM")?;
-    Ok(flag)
+use crate::signals;
+
+/// What is heard from the user, or from a machine that is taken away.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Interruption {
+    is_asked: Arc<AtomicBool>,
+    is_training: Arc<AtomicBool>,
+}
+
+impl Interruption {
+    /// Starts to listen, before anything computes. Until the training starts there is nothing to
+    /// save, and a request ends the process.
+    pub(super) fn listen() -> Result<Self> {
+        let interruption = Self::default();
+        let Self {
+            is_asked,
+            is_training,
+        } = interruption.clone();
+        signals::listen(move |signal| {
+            if is_training.load(Ordering::Relaxed) {
+                is_asked.store(true, Ordering::Relaxed);
+            } else {
+                // As shells tell of a signal.
+                bunri_c10d::exit_at_once(128 + signal);
+            }
+        })?;
+        Ok(interruption)
+    }
+
+    /// From here on a request is left for the training to see.
+    pub(super) fn start_training(&self) {
+        self.is_training.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run is asked to end.
+    pub(super) fn is_asked(&self) -> bool {
+        self.is_asked.load(Ordering::Relaxed)
+    }
 }

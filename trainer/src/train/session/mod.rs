@@ -7,7 +7,6 @@ mod setup;
 mod step;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +17,7 @@ use super::TrainConfig;
 use super::batches::Batches;
 use super::folder::RunFolder;
 use super::generator::Generator;
+use super::interruption::Interruption;
 use super::log::{Event, Log};
 use super::means::Means;
 use super::opponent::Opponent;
@@ -40,7 +40,7 @@ pub(super) struct Session<'a> {
     /// What one step hears.
     audio_seconds: f64,
     saved: Instant,
-    interrupted: Arc<AtomicBool>,
+    interruption: Interruption,
 }
 
 impl Session<'_> {

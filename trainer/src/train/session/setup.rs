@@ -18,7 +18,7 @@ use crate::distributed::{Cluster, Environment};
 use crate::train::TrainConfig;
 use crate::train::folder::RunFolder;
 use crate::train::generator::Generator;
-use crate::train::interruption::interruption;
+use crate::train::interruption::Interruption;
 use crate::train::opponent::Opponent;
 use crate::train::state::Progress;
 use crate::train::validate::Validation;
@@ -29,6 +29,7 @@ pub(in crate::train) fn train(
     stop_after: Option<u64>,
     init: Option<&Path>,
 ) -> Result<()> {
+    let interruption = Interruption::listen()?;
     if let Some(threads) = config.threads {
         tch::set_num_threads(threads);
     }
@@ -41,7 +42,7 @@ pub(in crate::train) fn train(
             (cluster, device)
         }
     };
-    let result = train_on(&cluster, device, config, stop_after, init);
+    let result = train_on(&cluster, device, config, interruption, stop_after, init);
     cluster.finish(result)
 }
 
@@ -49,6 +50,7 @@ fn train_on(
     cluster: &Cluster,
     device: Device,
     config: &TrainConfig,
+    interruption: Interruption,
     stop_after: Option<u64>,
     init: Option<&Path>,
 ) -> Result<()> {
@@ -108,8 +110,9 @@ fn train_on(
         sampler: learned,
         audio_seconds,
         saved: Instant::now(),
-        interrupted: interruption()?,
+        interruption,
     };
     session.resume()?;
+    session.interruption.start_training();
     session.run(stop_after)
 }

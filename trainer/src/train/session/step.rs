@@ -1,6 +1,5 @@
 //! One step of a run.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -69,7 +68,7 @@ impl Session<'_> {
     fn decide(&mut self, report: &mut StepReport) -> Result<Call> {
         let minutes = self.config.validation.save_every_minutes;
         let is_time = self.saved.elapsed() >= Duration::from_secs_f64(60.0 * minutes);
-        let flags = [self.interrupted.load(Ordering::Relaxed), is_time];
+        let flags = [self.interruption.is_asked(), is_time];
         let own = [report.loss]
             .into_iter()
             .chain(report.losses.values().copied());
