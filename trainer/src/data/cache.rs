@@ -341,7 +341,7 @@ mod tests {
                 message.contains("drums.wav") && message.contains(expected),
                 "{message}"
             );
-            assert_eq!(cached_files(&folder), [PathBuf::new(); 0]);
+            assert_eq!(cached_files(&folder), Vec::<PathBuf>::new());
         };
         says("reading");
         let six = Planar::zeros(6, 100);

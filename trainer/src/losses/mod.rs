@@ -86,7 +86,6 @@ fn mean_of_frames(values: Tensor) -> Tensor {
 
 /// Sum over the usable stems, over the places of all stems of the batch: means of the parts of a
 /// batch, and of ranks, then are the mean of the whole, whichever stems are usable in which part.
-#[must_use]
 pub fn masked_mean(per_stem: &Tensor, usable: &Tensor) -> Tensor {
     (per_stem * usable).mean(Kind::Float)
 }

@@ -40,7 +40,6 @@ pub struct StftDistance {
 
 impl StftDistance {
     /// Their sum, as the paper uses it.
-    #[must_use]
     pub fn total(&self) -> Tensor {
         &self.spectral_convergence + &self.log_magnitude
     }

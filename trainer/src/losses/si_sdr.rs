@@ -7,7 +7,6 @@ const EPSILON: f64 = 1e-8;
 
 /// Le Roux et al., *SDR – half-baked or well done?* (2019), over channels and frames together:
 /// `[batch, stems, channels, frames]` twice → `[batch, stems]` in dB, without removal of means.
-#[must_use]
 pub fn si_sdr(estimates: &Tensor, stems: &Tensor) -> Tensor {
     let sum = |x: Tensor| x.sum_dim_intlist([2, 3].as_slice(), true, Kind::Float);
     let energy = sum(stems.square());

@@ -16,6 +16,9 @@ pub struct Curve {
 /// Charts by title: `steps/loss`, `validation/scores/nsdr_db · vocals`.
 pub type Charts = BTreeMap<String, Vec<Curve>>;
 
+/// A number of the log: its event, and the names on the way to it.
+type Tag = (String, Vec<String>);
+
 /// The charts of a log.
 ///
 /// A number that several things have (`.../SONG/vocals`, `.../DISCRIMINATOR/bass/auc`) is a chart,
@@ -23,7 +26,7 @@ pub type Charts = BTreeMap<String, Vec<Curve>>;
 /// (`losses/l1`, `losses/si_sdr`) share one; all others have their own.
 #[must_use]
 pub fn charts(log: &[Entry]) -> Charts {
-    let mut tags: BTreeMap<(String, Vec<String>), Vec<(u64, f64)>> = BTreeMap::new();
+    let mut tags: BTreeMap<Tag, Vec<(u64, f64)>> = BTreeMap::new();
     for entry in log {
         for (path, value) in entry.scalars() {
             let tag = (entry.event.clone(), path);

@@ -6,7 +6,7 @@
 //! RUN/best.safetensors ─ Excerpt ─ clips ──┘
 //! ```
 //!
-//! - [`run`]: a run's folder; [`excerpt`]: what is heard of it.
+//! - [`mod@run`]: a run's folder; [`excerpt`]: what is heard of it.
 //! - [`curves`]: every number of the log; [`chart`]: curves as SVG; [`page`]: the whole.
 
 pub mod chart;

@@ -13,7 +13,7 @@ use super::batches::Batch;
 use super::generator::StepReport;
 use super::state::Progress;
 use crate::adversarial::{
-    AdversarialConfig, Adversary, ControlReport, OverfittingSums, Scenes, Setting,
+    AdversarialConfig, Adversary, ControlReport, Outcome, OverfittingSums, Scenes, Setting,
 };
 use crate::data::sampler::Sampler;
 use crate::data::shard::Shard;
@@ -83,6 +83,9 @@ impl Opponent {
         let scenes = scenes(batch, output, stems);
         let average = &mut |gradients: &mut [Tensor]| cluster.mean(gradients);
         let learned = self.adversary.learn(&scenes, step, average)?;
+        // The share of steps in which they learned: what is left out, paused or refused shows.
+        let updated = f64::from(u8::from(learned.outcome == Outcome::Updated));
+        (report.losses).insert("discriminator/updated".into(), updated);
         for (name, loss) in learned.losses {
             report.losses.insert(format!("discriminator/{name}"), loss);
         }
