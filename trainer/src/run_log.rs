@@ -124,6 +124,8 @@ mod tests {
             ("of/stft/bass/r_v", 0.25),
             ("of/1/auc", 1.0),
             ("of/2", 3.0),
+            ("stems/bass/auc", 0.5),
+            ("stems/other/auc", 0.75),
         ];
         let expected = expected.map(|(path, x)| (path.to_owned(), x));
         assert_eq!(scalars(line), expected);

@@ -116,6 +116,10 @@ fn two_runs_share_their_charts() {
         page.matches("<figcaption>steps/loss</figcaption>").count(),
         1
     );
+    assert!(
+        page.contains("b bass <b>2.50</b>"),
+        "a curve of each run and stem"
+    );
     let row = "<th scope=\"row\">optimiser.batch</th><td>4</td><td>8</td>";
     assert!(page.contains(row));
     assert!(

@@ -17,12 +17,12 @@ const MOST_POINTS: usize = 400;
 /// Curves that can still be told apart.
 pub const MOST_CURVES: usize = 8;
 
-/// A chart with its legend. More than [`MOST_CURVES`] become thin lines without names, around the
-/// first, which is their mean.
+/// A chart with its legend, with at most [`MOST_CURVES`]; `crowd` are thin lines without names behind
+/// them.
 #[must_use]
-pub fn chart(title: &str, curves: &[Curve]) -> String {
-    let is_crowd = curves.len() > MOST_CURVES;
-    let points = || curves.iter().flat_map(|curve| &curve.points);
+pub fn chart(title: &str, curves: &[Curve], crowd: &[Curve]) -> String {
+    let all = || crowd.iter().chain(curves);
+    let points = || all().flat_map(|curve| &curve.points);
     let finite = || points().filter(|(_, y)| y.is_finite());
     let span = |values: &mut dyn Iterator<Item = f64>| {
         values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], x| {
@@ -66,12 +66,10 @@ pub fn chart(title: &str, curves: &[Curve]) -> String {
             x.round()
         );
     }
-    // The mean of a crowd lies above it.
-    for (index, curve) in curves.iter().enumerate().rev() {
-        let class = match (is_crowd, index) {
-            (true, 0) => "curve c0".to_owned(),
-            (true, _) => "curve crowd".to_owned(),
-            (false, _) => format!("curve c{index}"),
+    for (index, curve) in all().enumerate() {
+        let class = match index.checked_sub(crowd.len()) {
+            None => "curve crowd".to_owned(),
+            Some(index) => format!("curve c{index}"),
         };
         let thinned = thinned(&curve.points);
         let line: Vec<String> = thinned
@@ -86,9 +84,8 @@ pub fn chart(title: &str, curves: &[Curve]) -> String {
         );
     }
     svg += "</svg>";
-    let shown = if is_crowd { 1 } else { curves.len() };
     svg += "<ul class=\"legend\">";
-    for (index, curve) in curves.iter().take(shown).enumerate() {
+    for (index, curve) in curves.iter().enumerate() {
         let Some((_, value)) = curve.points.last() else {
             continue;
         };
@@ -100,8 +97,8 @@ pub fn chart(title: &str, curves: &[Curve]) -> String {
             number(*value)
         );
     }
-    if is_crowd {
-        let _ = write!(svg, "<li>around it, thin: {} more</li>", curves.len() - 1);
+    if !crowd.is_empty() {
+        let _ = write!(svg, "<li>of {} thin ones</li>", crowd.len());
     }
     svg + "</ul></figure>"
 }
@@ -109,7 +106,7 @@ pub fn chart(title: &str, curves: &[Curve]) -> String {
 /// For those who do not see it.
 fn description(title: &str, curves: &[Curve]) -> String {
     let mut text = format!("{title} over steps");
-    for curve in curves.iter().take(MOST_CURVES) {
+    for curve in curves {
         if let [(from, first), .., (to, last)] = curve.points[..] {
             let _ = write!(
                 text,
@@ -199,10 +196,11 @@ mod tests {
             name: name.into(),
             points: vec![(0, 1.0), (10, f64::NAN), (20, 3.0)],
         };
-        let svg = chart("a<b", &[curve("x&y")]);
+        let svg = chart("a<b", &[curve("x&y")], &[]);
         assert!(svg.contains("a&lt;b") && svg.contains("x&amp;y"), "{svg}");
         assert!(!svg.contains("NaN"), "{svg}");
-        let crowd = chart("many", &vec![curve("one"); MOST_CURVES + 1]);
-        assert_eq!(crowd.matches("crowd").count(), MOST_CURVES);
+        let crowd = chart("many", &[curve("mean")], &[curve("one"), curve("two")]);
+        assert_eq!(crowd.matches("curve crowd").count(), 2);
+        assert!(crowd.contains("mean") && !crowd.contains("two"), "{crowd}");
     }
 }

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use bunri_stream::Planar;
 use serde_json::Value;
 
-use super::chart::chart;
-use super::curves::{Charts, Curve, charts};
+use super::chart::{MOST_CURVES, chart};
+use super::curves::{Curve, charts};
 use super::excerpt::Excerpt;
 use super::run::Run;
 use crate::table::{Table, db_cell};
@@ -44,8 +44,13 @@ pub fn page(runs: &[Shown]) -> Result<String> {
     }
     body += &notices(runs);
     body += "<h2 id=\"curves\">Curves</h2><div class=\"grid-of\">";
-    for (title, curves) in all_charts(runs) {
-        body += &chart(&title, &curves);
+    for (title, mut curves) in all_charts(runs) {
+        shorten(&mut curves);
+        body += &if curves.len() > MOST_CURVES {
+            chart(&title, &means(runs, &curves), &named(runs, curves))
+        } else {
+            chart(&title, &named(runs, curves), &[])
+        };
     }
     body += "</div><h2 id=\"listen\">Listen</h2>";
     body += &listen(runs)?;
@@ -65,18 +70,16 @@ pub fn escape(text: &str) -> String {
     text.replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// A curve with the number of its run.
+type OfRun = (usize, Curve);
+
 /// All runs' curves, those of one name in one chart. What is logged of every step comes first.
-fn all_charts(runs: &[Shown]) -> Vec<(String, Vec<Curve>)> {
-    let mut all = Charts::new();
-    for (run, _) in runs {
+fn all_charts(runs: &[Shown]) -> Vec<(String, Vec<OfRun>)> {
+    let mut all: BTreeMap<String, Vec<OfRun>> = BTreeMap::new();
+    for (index, (run, _)) in runs.iter().enumerate() {
         for (title, curves) in charts(&run.log) {
-            let curves = curves.into_iter().map(|mut curve| {
-                if runs.len() > 1 {
-                    curve.name = format!("{} {}", run.name, curve.name).trim().to_owned();
-                }
-                curve
-            });
-            all.entry(title).or_default().extend(curves);
+            let of_run = curves.into_iter().map(|curve| (index, curve));
+            all.entry(title).or_default().extend(of_run);
         }
     }
     let mut all: Vec<_> = all.into_iter().collect();
@@ -86,29 +89,73 @@ fn all_charts(runs: &[Shown]) -> Vec<(String, Vec<Curve>)> {
         _ => 2,
     };
     all.sort_by_key(|(title, _)| order(title));
-    for (_, curves) in &mut all {
-        if curves.len() > super::chart::MOST_CURVES {
-            curves.insert(0, mean(curves));
-        }
-    }
     all
 }
 
-/// The mean of what has a value at a step.
-fn mean(curves: &[Curve]) -> Curve {
-    let mut sums: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
-    for (step, value) in curves.iter().flat_map(|curve| &curve.points) {
-        let sum = sums.entry(*step).or_default();
-        sum.0 += value;
-        sum.1 += 1.0;
+/// Leaves out of a chart's names the words that all of them have.
+fn shorten(curves: &mut [OfRun]) {
+    let words =
+        |curve: &Curve| -> BTreeSet<String> { curve.name.split(' ').map(str::to_owned).collect() };
+    let names: BTreeSet<&str> = curves
+        .iter()
+        .map(|(_, curve)| curve.name.as_str())
+        .collect();
+    if names.len() < 2 {
+        return;
     }
-    Curve {
-        name: "mean".to_owned(),
-        points: sums
+    let mut common: Option<BTreeSet<String>> = None;
+    for (_, curve) in curves.iter() {
+        let words = words(curve);
+        common = Some(match common {
+            Some(common) => &common & &words,
+            None => words,
+        });
+    }
+    let common = common.unwrap_or_default();
+    for (_, curve) in curves {
+        let rest: Vec<&str> = curve
+            .name
+            .split(' ')
+            .filter(|word| !common.contains(*word))
+            .collect();
+        curve.name = rest.join(" ");
+    }
+}
+
+/// Curves with their runs' names before their own, where there are several runs.
+fn named(runs: &[Shown], curves: Vec<OfRun>) -> Vec<Curve> {
+    let named = curves.into_iter().map(|(run, mut curve)| {
+        if runs.len() > 1 {
+            curve.name = format!("{} {}", runs[run].0.name, curve.name)
+                .trim()
+                .to_owned();
+        }
+        curve
+    });
+    named.collect()
+}
+
+/// Each run's mean of what has a value at a step; of many runs, of the first of them.
+fn means(runs: &[Shown], curves: &[OfRun]) -> Vec<Curve> {
+    let mut means: BTreeMap<usize, BTreeMap<u64, (f64, f64)>> = BTreeMap::new();
+    for (run, curve) in curves {
+        for (step, value) in &curve.points {
+            let sum = means.entry(*run).or_default().entry(*step).or_default();
+            sum.0 += value;
+            sum.1 += 1.0;
+        }
+    }
+    let means = means.into_iter().take(MOST_CURVES).map(|(run, sums)| {
+        let points = sums
             .into_iter()
-            .map(|(step, (sum, count))| (step, sum / count))
-            .collect(),
-    }
+            .map(|(step, (sum, count))| (step, sum / count));
+        let curve = Curve {
+            name: "mean".to_owned(),
+            points: points.collect(),
+        };
+        (run, curve)
+    });
+    named(runs, means.collect())
 }
 
 /// What is to be known of each run, a column for each.

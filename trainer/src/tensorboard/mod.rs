@@ -86,18 +86,19 @@ impl Board {
         self.summary(entry.step, values)
     }
 
-    /// Takes a stem of a segment, to be heard and to be seen, under `stems/TAG`.
+    /// Takes a stem of a segment, to be heard under `stems/TAG` and seen under `spectrograms/TAG`.
+    /// TensorBoard's server takes what has one tag for one kind of thing.
     ///
     /// # Errors
     /// A disk that is full.
     pub fn stem(&mut self, tag: &str, step: u64, stem: &Planar, rate_hz: u32) -> Result<()> {
-        let tag = format!("stems/{tag}");
+        let [heard, seen] = ["stems", "spectrograms"].map(|group| format!("{group}/{tag}"));
         let shape = [stem.channel_count(), stem.frames()];
         let wav = wav::wav16(stem, rate_hz)?;
         let picture = spectrogram::Picture::of(stem, rate_hz);
         let values = vec![
-            message::audio(&tag, rate_hz, shape, &wav),
-            message::image(&tag, [picture.height, picture.width], &picture.png()?),
+            message::audio(&heard, rate_hz, shape, &wav),
+            message::image(&seen, [picture.height, picture.width], &picture.png()?),
         ];
         self.summary(step, values)
     }

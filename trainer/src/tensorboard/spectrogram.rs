@@ -137,7 +137,8 @@ mod tests {
         let column = picture.width / 4;
         let brightest = (0..ROWS).max_by_key(|row| light(*row, column)).unwrap();
         assert!(brightest.abs_diff(ROWS / 2) <= 2, "row {brightest}");
-        assert!(light(brightest, column) > 690, "full scale is the lightest");
+        // The lightest is 696; between two frequencies of the transform a tone loses up to 1.4 dB.
+        assert!(light(brightest, column) > 670, "full scale is the lightest");
         assert!(light(brightest, picture.width * 3 / 4) < 10);
         assert!(
             light(ROWS / 8, column) < 200,
