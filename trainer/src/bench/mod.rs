@@ -9,11 +9,13 @@
 //! - [`measure`]: hops through one or more streams, each timed.
 //! - [`python`]: a reference package in a process of its own.
 //! - [`training`]: steps of a training, here and there.
+//! - [`turns`]: two sides timed in turns.
 
 pub mod measure;
 pub mod python;
 pub mod subject;
 pub mod training;
+pub mod turns;
 
 use std::path::PathBuf;
 use std::thread;

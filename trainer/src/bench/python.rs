@@ -9,9 +9,10 @@ use bunri_stream::Planar;
 use serde::Serialize;
 use tch::Tensor;
 
-use super::measure::{Noise, percentile};
+use super::measure::Noise;
 use super::subject::Subject;
 use super::table_of;
+use super::turns::{Speed, Turns};
 use crate::python::PythonReference;
 use crate::table::Table;
 
@@ -46,14 +47,9 @@ pub struct Comparison {
     pub rounds: usize,
     /// Chunks of a round: at once here, one by one there.
     pub batch: usize,
-    /// Median time per chunk here, in seconds.
-    pub ours_seconds: f64,
-    /// Median time per chunk there, in seconds.
-    pub python_seconds: f64,
-    /// How many times as fast as the package: the median of the ratios of neighbouring runs.
-    pub speed_ratio: f64,
-    /// The smallest and the largest of those ratios.
-    pub ratio_range: [f64; 2],
+    /// Of a chunk.
+    #[serde(flatten)]
+    pub speed: Speed,
     /// Largest difference between any two samples of the outputs.
     pub max_error: f64,
     /// RMS of the package's output, beside which to see the error.
@@ -84,7 +80,7 @@ pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparis
     let (signature, window) = (network.signature(), network.window());
     let mut noise = Noise(7);
     let mut block = Planar::zeros(signature.channels, window.chunk_frames);
-    let [mut ours, mut theirs, mut ratios] = [Vec::new(), Vec::new(), Vec::new()];
+    let mut turns = Turns::default();
     let [mut max_error, mut output_rms] = [0.0f64, 0.0];
     let shape = [1, signature.channels as i64, window.chunk_frames as i64];
     for round in 0..=rounds.max(1) {
@@ -116,24 +112,16 @@ pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparis
         let power: f64 = their_output.iter().map(|x| f64::from(*x).powi(2)).sum();
         output_rms = (power / their_output.len() as f64).sqrt();
         if round > 0 {
-            ours.push(our_seconds);
-            theirs.push(their_seconds);
-            ratios.push(their_seconds / our_seconds);
+            turns.add(our_seconds, their_seconds);
         }
-    }
-    for times in [&mut ours, &mut theirs, &mut ratios] {
-        times.sort_by(f64::total_cmp);
     }
     Ok(Comparison {
         model: subject.name().to_owned(),
         threads,
         chunk_seconds: window.chunk_frames as f64 / f64::from(signature.rate_hz),
-        rounds: ratios.len(),
+        rounds: turns.rounds(),
         batch,
-        ours_seconds: percentile(&ours, 0.5),
-        python_seconds: percentile(&theirs, 0.5),
-        speed_ratio: percentile(&ratios, 0.5),
-        ratio_range: [percentile(&ratios, 0.0), percentile(&ratios, 1.0)],
+        speed: turns.speed(),
         max_error,
         output_rms,
     })
@@ -178,14 +166,15 @@ pub fn table(comparisons: &[Comparison]) -> Table {
     let rows = comparisons
         .iter()
         .map(|row| {
+            let [ours, python, ratio, range] = row.speed.cells();
             vec![
                 row.model.clone(),
                 row.threads.to_string(),
                 format!("{:.2}", row.chunk_seconds),
-                format!("{:.3}", row.ours_seconds),
-                format!("{:.3}", row.python_seconds),
-                format!("{:.2}", row.speed_ratio),
-                format!("{:.2} to {:.2}", row.ratio_range[0], row.ratio_range[1]),
+                ours,
+                python,
+                ratio,
+                range,
                 row.batch.to_string(),
                 row.rounds.to_string(),
                 format!("{:.1e}", row.max_error),

@@ -9,10 +9,11 @@ use bunri_stream::Planar;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
-use super::measure::{Noise, percentile};
+use super::measure::Noise;
 use super::python::{Plan, Reference};
 use super::subject::Subject;
 use super::table_of;
+use super::turns::{Speed, Turns};
 use crate::distributed::Cluster;
 use crate::losses::LossConfig;
 use crate::table::Table;
@@ -36,14 +37,9 @@ pub struct Comparison {
     pub segment_seconds: f64,
     /// Steps that counted.
     pub steps: usize,
-    /// Median time of a step here, in seconds.
-    pub ours_seconds: f64,
-    /// Median time of a step there, in seconds.
-    pub python_seconds: f64,
-    /// How many times as fast as the package: the median of the ratios of neighbouring steps.
-    pub speed_ratio: f64,
-    /// The smallest and the largest of those ratios.
-    pub ratio_range: [f64; 2],
+    /// Of a step.
+    #[serde(flatten)]
+    pub speed: Speed,
     /// Largest difference between both sides' losses in any step, relative to the loss.
     pub loss_error: f64,
 }
@@ -77,7 +73,7 @@ pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparis
     let usable = Tensor::ones(&shape[..2], (Kind::Float, Device::Cpu));
     let mut noise = Noise(7);
     let mut block = Planar::zeros(plan.batch * stems * channels, window.chunk_frames);
-    let [mut ours, mut theirs, mut ratios] = [Vec::new(), Vec::new(), Vec::new()];
+    let mut turns = Turns::default();
     let mut loss_error = 0.0f64;
     for round in 0..=plan.rounds.max(1) {
         noise.fill(&mut block);
@@ -100,24 +96,16 @@ pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparis
         let their_loss = f64::from(*their_loss.first().context("the reference gave no loss")?);
         loss_error = loss_error.max((report.loss - their_loss).abs() / their_loss);
         if round > 0 {
-            ours.push(our_seconds);
-            theirs.push(their_seconds);
-            ratios.push(their_seconds / our_seconds);
+            turns.add(our_seconds, their_seconds);
         }
-    }
-    for times in [&mut ours, &mut theirs, &mut ratios] {
-        times.sort_by(f64::total_cmp);
     }
     Ok(Comparison {
         model: subject.name().to_owned(),
         threads: plan.threads,
         batch: plan.batch,
         segment_seconds: window.chunk_frames as f64 / f64::from(signature.rate_hz),
-        steps: ratios.len(),
-        ours_seconds: percentile(&ours, 0.5),
-        python_seconds: percentile(&theirs, 0.5),
-        speed_ratio: percentile(&ratios, 0.5),
-        ratio_range: [percentile(&ratios, 0.0), percentile(&ratios, 1.0)],
+        steps: turns.rounds(),
+        speed: turns.speed(),
         loss_error,
     })
 }
@@ -128,15 +116,16 @@ pub fn table(comparisons: &[Comparison]) -> Table {
     let rows = comparisons
         .iter()
         .map(|row| {
+            let [ours, python, ratio, range] = row.speed.cells();
             vec![
                 row.model.clone(),
                 row.threads.to_string(),
                 row.batch.to_string(),
                 format!("{:.2}", row.segment_seconds),
-                format!("{:.3}", row.ours_seconds),
-                format!("{:.3}", row.python_seconds),
-                format!("{:.2}", row.speed_ratio),
-                format!("{:.2} to {:.2}", row.ratio_range[0], row.ratio_range[1]),
+                ours,
+                python,
+                ratio,
+                range,
                 row.steps.to_string(),
                 format!("{:.1e}", row.loss_error),
             ]
