@@ -36,8 +36,9 @@ use std::{
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
+pub use mix::master::MasterNotes;
 pub use output::Format;
-pub use song::{RenderedSong, STEMS, SectionNotes, SongNotes, render_song};
+pub use song::{RECIPE, RenderedSong, STEMS, SectionNotes, SongNotes, render_song};
 pub use sources::Sources;
 
 /// Command line of `trainer data render`.

@@ -1,6 +1,6 @@
 //! The `vocals` stem: a lead singer, takes that double it, harmonies, backing voices.
 
-use super::{Session, layers};
+use super::{Session, layers, voice_chain};
 use crate::render::{
     compose::{Form, Genre, Note, Stem, TuneStyle, tune},
     dice::Dice,
@@ -8,7 +8,7 @@ use crate::render::{
         Stereo, soundfont,
         voice::{Singer, VoiceType},
     },
-    mix::{desk::Channel, effects},
+    mix::desk::Channel,
 };
 
 /// The vocals stem and its voices.
@@ -55,7 +55,10 @@ pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<S
     let notes = tune(&mut dice, session.form, style, |section| {
         section.has(Stem::Vocals)
     });
-    let singer = Singer::draw(&mut dice, voice);
+    let mut singer = Singer::draw(&mut dice, voice);
+    if dice.chance(0.25) {
+        singer = singer.tuned();
+    }
     session.credit_own();
     let mut names = vec![format!("synthesized {}", voice.name())];
     let lead = singer.sing(
@@ -64,21 +67,28 @@ pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<S
         &notes,
         session.frames,
     );
+    let mut chain = session.dice("voice chain");
+    let mut lead = voice_chain::strip(&mut chain, lead);
+    names.extend(
+        voice_chain::electronic(session, &mut chain, &mut lead).map(|how| format!("{how} lead")),
+    );
+    voice_chain::space(session, &mut chain, &mut lead);
     let mut channels = vec![Channel {
-        audio: treat(&mut dice, lead),
+        audio: lead,
         level_db: -18.0,
         pan: dice.bell(0.06),
         width: 1.0,
-        room_db: dice.between(-24.0, -9.0),
+        room_db: dice.between(-22.0, -6.0),
     }];
     let choruses = chorus_only(session.form, &notes);
-    let doubles = dice.weighted(&[2.0, 1.0, 1.0]);
+    let doubles = dice.weighted(&[1.4, 0.8, 1.4]);
     for take in 0..doubles {
         let pan = if doubles == 1 { 0.0 } else { [-0.7, 0.7][take] };
         let mut own = session.dice(&format!("take {}", take + 1));
         let singer = singer.clone().again(&mut own);
         let audio = singer.sing(&mut own, &mut session.dice("words"), &notes, session.frames);
-        channels.push(backing_channel(&mut own, audio, -24.0, pan));
+        let level_db = own.between(-26.0, -20.0);
+        channels.push(backing_channel(&mut own, audio, level_db, pan));
     }
     if dice.chance(0.5) {
         for (index, shift) in [[3, -5], [4, 8], [-3, 4]][dice.index(3)]
@@ -179,34 +189,12 @@ fn oohs(session: &mut Session<'_>, voice: VoiceType) -> anyhow::Result<(Channel,
 
 fn backing_channel(dice: &mut Dice, audio: Stereo, level_db: f32, pan: f32) -> Channel {
     Channel {
-        audio: treat(dice, audio),
+        audio: voice_chain::strip(dice, audio),
         level_db: level_db + dice.bell(2.0),
         pan,
         width: 1.0,
         room_db: dice.between(-18.0, -6.0),
     }
-}
-
-/// Microphone and channel strip.
-fn treat(dice: &mut Dice, mut audio: Stereo) -> Stereo {
-    effects::low_cut(&mut audio, dice.between(60.0, 140.0));
-    effects::tilt(&mut audio, 1_500.0, 1.0 + dice.bell(1.8));
-    if dice.chance(0.75) {
-        effects::compress(
-            &mut audio,
-            dice.between(-20.0, -8.0),
-            dice.between(2.0, 6.0),
-            0.1,
-        );
-    }
-    if dice.chance(0.15) {
-        effects::saturate(&mut audio, dice.between(0.8, 3.0));
-    }
-    if dice.chance(0.3) {
-        let (time_s, feedback) = (dice.between(0.09, 0.45), dice.between(0.05, 0.45));
-        effects::echo(&mut audio, time_s, feedback, dice.between(0.15, 0.5));
-    }
-    audio
 }
 
 /// The notes that lie in choruses.

@@ -74,7 +74,7 @@ impl Singer {
             scoop_semitones: dice.between(0.0, 2.5),
             breath: dice.between(0.02, 0.16),
             open_quotient: dice.between(0.45, 0.75),
-            tilt_hz: dice.between(2_200.0, 9_000.0),
+            tilt_hz: dice.between(3_000.0, 13_000.0),
             damping: dice.between(1.3, 2.4),
             attack_s: dice.between(0.006, 0.035),
             legato: dice.between(0.75, 1.05).min(1.0),
@@ -82,6 +82,15 @@ impl Singer {
             consonant_odds: dice.between(0.7, 0.98),
             vowels: &[],
         }
+    }
+
+    /// As pitch correction leaves a voice: no vibrato, no drift, steps instead of glides.
+    pub(crate) fn tuned(mut self) -> Self {
+        self.vibrato_cents = 0.0;
+        self.drift_cents = 0.0;
+        self.glide_s = 0.003;
+        self.scoop_semitones = 0.0;
+        self
     }
 
     /// A singer of vowels only, for backing.
