@@ -6,10 +6,60 @@ use crate::render::{
     dice::Dice,
     instruments::{
         Stereo, soundfont,
-        voice::{Singer, VoiceType},
+        voice::{Singer, VoiceType, speaker::Speaker},
     },
     mix::desk::Channel,
 };
+
+/// How the words of a song come about.
+struct Words {
+    /// A speaker's, or else syllables of chance in a synthesized throat.
+    speaker: Option<Speaker>,
+    /// For `song.json`.
+    name: String,
+}
+
+impl Words {
+    /// Words for a song.
+    fn draw(session: &mut Session<'_>, voice: VoiceType) -> anyhow::Result<Self> {
+        let mut dice = session.dice("speech");
+        let flite = session.sources.speech.as_ref();
+        let Some(flite) = flite.filter(|_| dice.chance(0.6)) else {
+            session.credit_own();
+            return Ok(Self {
+                speaker: None,
+                name: format!("synthesized {}", voice.name()),
+            });
+        };
+        let high = matches!(voice, VoiceType::Soprano | VoiceType::Alto);
+        let speaker = flite.choose(&mut dice, high);
+        // A verse and a chorus; then the words come again.
+        let speech = flite.speak(&mut dice, speaker, 40)?;
+        session.credit(format!(
+            "speech synthesizer flite, voice {speaker}: Carnegie Mellon University's licence \
+             (free for any use, with credit)"
+        ));
+        Ok(Self {
+            speaker: Some(Speaker::new(&speech)),
+            name: format!("speaker {speaker} singing as {}", voice.name()),
+        })
+    }
+
+    /// Has a singer sing them; `purpose` names the text where it is of chance.
+    fn sing(
+        &self,
+        session: &Session<'_>,
+        singer: &Singer,
+        dice: &mut Dice,
+        purpose: &str,
+        notes: &[Note],
+    ) -> Stereo {
+        match &self.speaker {
+            Some(speaker) => speaker.sing(singer, dice, notes, session.frames),
+            None => singer.sing(dice, &mut session.dice(purpose), notes, session.frames),
+        }
+    }
+}
 
 /// The vocals stem and its voices.
 pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<String>)> {
@@ -59,13 +109,14 @@ pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<S
     if dice.chance(0.25) {
         singer = singer.tuned();
     }
-    session.credit_own();
-    let mut names = vec![format!("synthesized {}", voice.name())];
-    let lead = singer.sing(
+    let words = Words::draw(session, voice)?;
+    let mut names = vec![words.name.clone()];
+    let lead = words.sing(
+        session,
+        &singer,
         &mut session.dice("take 0"),
-        &mut session.dice("words"),
+        "words",
         &notes,
-        session.frames,
     );
     let mut chain = session.dice("voice chain");
     let mut lead = voice_chain::strip(&mut chain, lead);
@@ -86,7 +137,7 @@ pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<S
         let pan = if doubles == 1 { 0.0 } else { [-0.7, 0.7][take] };
         let mut own = session.dice(&format!("take {}", take + 1));
         let singer = singer.clone().again(&mut own);
-        let audio = singer.sing(&mut own, &mut session.dice("words"), &notes, session.frames);
+        let audio = words.sing(session, &singer, &mut own, "words", &notes);
         let level_db = own.between(-26.0, -20.0);
         channels.push(backing_channel(&mut own, audio, level_db, pan));
     }
@@ -102,12 +153,7 @@ pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<S
             } else {
                 Singer::draw(&mut own, voice)
             };
-            let audio = singer.sing(
-                &mut own,
-                &mut session.dice("harmony words"),
-                &notes,
-                session.frames,
-            );
+            let audio = words.sing(session, &singer, &mut own, "harmony words", &notes);
             let pan = [-0.6, 0.6][index % 2];
             channels.push(backing_channel(&mut own, audio, -23.5, pan));
         }

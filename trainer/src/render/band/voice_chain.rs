@@ -13,6 +13,7 @@ pub(super) fn strip(dice: &mut Dice, mut audio: Stereo) -> Stereo {
     effects::low_cut(&mut audio, dice.between(60.0, 140.0));
     // Presence: released vocals have much more above 1 kHz than a throat gives by itself.
     effects::tilt(&mut audio, 1_300.0, 3.0 + dice.bell(1.8));
+    effects::tilt(&mut audio, 5_000.0, 1.8 + dice.bell(1.2));
     if dice.chance(0.8) {
         effects::compress(
             &mut audio,

@@ -8,8 +8,20 @@
 //! - [`vowels`]: formant tables of four voice types.
 //! - [`gestures`]: what throat and mouth do over time.
 //! - [`tract`]: the sound of it.
+//! - [`intonation`]: the pitch between notes.
+//!
+//! A second kind of singer is a speaker put on a melody:
+//!
+//! - [`speech`]: spoken words with the times of their sounds, from the program `flite`.
+//! - [`resynthesis`]: any voice taken apart into pitch and spectral envelope, and put together again
+//!   at other pitches and times.
+//! - [`speaker`]: the two together: words on notes.
 
 mod gestures;
+mod intonation;
+pub(crate) mod resynthesis;
+pub(crate) mod speaker;
+pub(crate) mod speech;
 mod tract;
 mod vowels;
 
