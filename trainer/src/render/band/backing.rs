@@ -119,12 +119,15 @@ fn risers(session: &mut Session<'_>) -> Option<Channel> {
         return None;
     }
     let mut audio = silence(session.frames);
-    for section in &session.form.sections {
-        if section.kind != "chorus" || !section.has(Stem::Other) || section.start <= 0.0 {
+    for pair in session.form.sections.windows(2) {
+        let (before, section) = (&pair[0], &pair[1]);
+        let plays = before.has(Stem::Other) && section.has(Stem::Other);
+        if section.kind != "chorus" || !plays {
             continue;
         }
         let arrival = session.form.seconds_at(section.start);
-        let rise_s = (session.form.bar_s() * f64::from(dice.whole(1, 2))).min(arrival);
+        let bars = dice.whole(1, 2).min(before.bars as i32);
+        let rise_s = session.form.bar_s() * f64::from(bars);
         sweep::rise(&mut dice, &mut audio, arrival - rise_s, arrival);
         if dice.chance(0.6) {
             sweep::fall(&mut dice, &mut audio, arrival);

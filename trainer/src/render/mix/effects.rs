@@ -94,9 +94,16 @@ pub(crate) fn compression(
         .collect()
 }
 
+/// The most feedback with which echoes `time_s` apart fall by 60 dB within three seconds: what sounds
+/// much longer would ring through a part's rests.
+fn fading(feedback: f32, time_s: f32) -> f32 {
+    feedback.min(10.0_f32.powf(-time_s))
+}
+
 /// Adds echoes `time_s` apart, crossing sides, each `feedback` times the one before.
 pub(crate) fn echo(audio: &mut Stereo, time_s: f32, feedback: f32, level: f32) {
     let delay = ((time_s * RATE) as usize).max(1);
+    let feedback = fading(feedback, time_s);
     let frames = audio[0].len();
     let mut lines = [vec![0.0_f32; delay], vec![0.0_f32; delay]];
     for frame in 0..frames {
@@ -113,6 +120,7 @@ pub(crate) fn echo(audio: &mut Stereo, time_s: f32, feedback: f32, level: f32) {
 /// Adds echoes that jump from one side to the other, `time_s` apart.
 pub(crate) fn ping_pong(audio: &mut Stereo, time_s: f32, feedback: f32, level: f32) {
     let delay = ((time_s * RATE) as usize).max(1);
+    let feedback = fading(feedback, time_s);
     let frames = audio[0].len();
     let mut lines = [vec![0.0_f32; delay], vec![0.0_f32; delay]];
     for frame in 0..frames {

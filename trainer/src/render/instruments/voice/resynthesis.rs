@@ -218,9 +218,14 @@ fn power_around(voice: &[f32], centre: usize) -> f32 {
 
 /// The pitch at each moment by autocorrelation, outliers against their neighbours removed.
 fn pitches(voice: &[f32], powers: &[f32], floor: f32) -> Vec<f32> {
-    let coarse: Vec<f32> = voice
-        .chunks(COARSE)
-        .map(|chunk| chunk.iter().sum::<f32>() / chunk.len() as f32)
+    // Means over three coarse samples: sharp pulses would match only where the period happens to be
+    // whole.
+    let coarse: Vec<f32> = (0..voice.len().div_ceil(COARSE))
+        .map(|index| {
+            let from = (index * COARSE).saturating_sub(COARSE);
+            let near = &voice[from..voice.len().min((index + 2) * COARSE)];
+            near.iter().sum::<f32>() / (3 * COARSE) as f32
+        })
         .collect();
     let rate = RATE / COARSE as f32;
     let lags = (rate / PITCH_HZ[1]) as usize..=(rate / PITCH_HZ[0]) as usize;

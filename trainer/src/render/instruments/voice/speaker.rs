@@ -3,7 +3,7 @@
 
 use super::{
     Singer,
-    intonation::Intonation,
+    intonation::{Intonation, follow},
     resynthesis::{Anatomy, HOP, Throat, Wish},
     speech::{Speech, Syllable},
 };
@@ -73,10 +73,13 @@ impl Speaker {
         }
         let step_s = HOP as f32 / RATE;
         let mut pitch = Intonation::new(singer, dice, keys[0], step_s);
+        let (rise, fall) = (follow(step_s, singer.attack_s), follow(step_s, 0.018));
+        let mut level = 0.0_f32;
         for (wish, key) in wishes.iter_mut().zip(keys) {
             let (key, swell) = pitch.next(singer, dice, key, wish.level > 0.0);
             wish.pitch_hz = hz(key);
-            wish.level *= swell;
+            level += (wish.level - level) * if wish.level > level { rise } else { fall };
+            wish.level = if level > 1e-3 { level * swell } else { 0.0 };
         }
         let throat = Throat {
             formants: 1.0 / singer.tract_length,
@@ -137,9 +140,10 @@ impl Speaker {
                 let place = (now - vowel_to) / coda_s;
                 (spoken.coda.from_s + place * spoken.coda.length_s(), 0.9)
             } else {
-                // What is after this syllable was written by nobody yet.
+                // The last sound dies down, until another syllable takes its place.
+                wish.source_s = spoken.coda.to_s;
                 wish.level = 0.0;
-                if now > vowel_to + coda_s + 0.1 {
+                if now > vowel_to + coda_s + 0.2 {
                     break;
                 }
                 continue;
