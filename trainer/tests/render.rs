@@ -9,7 +9,9 @@ use std::{
 };
 
 use bunri_stream::{Encoding, FileWriter, Planar, read_clip};
-use bunri_trainer::render::{Args, Format, RenderedSong, STEMS, Sources, render_song, run};
+use bunri_trainer::render::{
+    Args, Format, RECIPE, RenderedSong, STEMS, Sources, corpus, render_song, run,
+};
 
 fn synthesized(seed: u64, seconds: f64) -> RenderedSong {
     render_song(seed, seconds, &Sources::synthesis_only()).unwrap()
@@ -192,6 +194,128 @@ fn a_second_run_only_makes_what_is_missing() {
         fs::metadata(&untouched).unwrap().modified().unwrap(),
         written
     );
+}
+
+/// Two parts of short songs, as `trainer data corpus` takes them.
+fn corpus_args(root: &Path, songs: Option<u64>) -> corpus::Args {
+    let config = root.join("corpus.toml");
+    let part = |name: &str, songs: u64, seed: u64| {
+        format!("[[part]]\nname = \"{name}\"\nsongs = {songs}\nseconds = 2\nseed = {seed}\n")
+    };
+    let parts = part("train", 3, 40) + &part("valid", 1, 30);
+    fs::write(&config, format!("output = \"elsewhere\"\n{parts}")).unwrap();
+    corpus::Args {
+        config,
+        out: Some(root.join("songs")),
+        songs,
+        scale: None,
+        seconds: None,
+        format: Format::Wav,
+        jobs: Some(2),
+    }
+}
+
+/// A corpus that was killed must come out as if it had not been: what is unfinished is made again,
+/// what is finished is not touched.
+#[test]
+fn a_corpus_goes_on_where_it_was_stopped() {
+    let (stopped, whole) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    corpus::run(&corpus_args(whole.path(), None)).unwrap();
+    // As far as one song of each part, with half of another.
+    corpus::run(&corpus_args(stopped.path(), Some(1))).unwrap();
+    let half = stopped.path().join("songs/train/.seed-000041.part");
+    fs::create_dir(&half).unwrap();
+    fs::write(half.join("drums.wav"), "half").unwrap();
+    let first = stopped.path().join("songs/train/seed-000040/drums.wav");
+    let written = fs::metadata(&first).unwrap().modified().unwrap();
+    corpus::run(&corpus_args(stopped.path(), None)).unwrap();
+    assert_eq!(fs::metadata(&first).unwrap().modified().unwrap(), written);
+    let below = |root: &Path| -> Vec<(PathBuf, Vec<u8>)> {
+        let songs = root.join("songs");
+        let files = files_below(&songs).into_iter();
+        files
+            .map(|(path, bytes)| (path.strip_prefix(&songs).unwrap().to_owned(), bytes))
+            .collect()
+    };
+    let (stopped, whole) = (below(stopped.path()), below(whole.path()));
+    // Five sounds and song.json for each of four songs.
+    assert_eq!(whole.len(), 24);
+    assert!(stopped == whole);
+}
+
+/// Songs of two versions of the generator, or of two lengths, must not be mixed unseen; nor may a
+/// run delete what somebody may be training on.
+#[test]
+fn songs_of_another_version_are_refused_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    run(args(folder.path(), 2)).unwrap();
+    let notes = folder.path().join("seed-000008/song.json");
+    let text = fs::read_to_string(&notes).unwrap();
+    let this = format!("\"recipe\": {RECIPE},");
+    assert!(text.contains(&this), "{text}");
+    // The first version did not say which it was.
+    fs::write(&notes, text.replace(&this, "")).unwrap();
+    let before = files_below(folder.path());
+    let refused = format!("{:#}", run(args(folder.path(), 2)).unwrap_err());
+    assert!(refused.contains("seed-000008"), "{refused}");
+    assert!(refused.contains("version 1"), "{refused}");
+    fs::write(&notes, text).unwrap();
+    let longer = Args {
+        seconds: 3.0,
+        ..args(folder.path(), 2)
+    };
+    let refused = format!("{:#}", run(longer).unwrap_err());
+    assert!(refused.contains("2 s long"), "{refused}");
+    assert_eq!(files_below(folder.path()).len(), before.len());
+}
+
+/// The loudness of the mixture, measured here.
+fn loudness_lufs(audio: &Planar) -> f64 {
+    let mut meter = ebur128::EbuR128::new(2, 44_100, ebur128::Mode::I).unwrap();
+    let (left, right) = (audio.channel(0), audio.channel(1));
+    meter.add_frames_planar_f32(&[left, right]).unwrap();
+    meter.loudness_global().unwrap()
+}
+
+/// How alike a stem's loudness is to itself `seconds` later, over windows of 10 ms.
+fn repeats(audio: &Planar, seconds: f64) -> f64 {
+    let window = |chunk: &[f32]| f64::from(chunk.iter().map(|x| x * x).sum::<f32>()).sqrt();
+    let levels: Vec<f64> = audio.channel(0).chunks(441).map(window).collect();
+    let mean = levels.iter().sum::<f64>() / levels.len() as f64;
+    let lag = (seconds * 100.0).round() as usize;
+    let product = |lag: usize| -> f64 {
+        let pairs = levels.iter().zip(&levels[lag..]);
+        let count = (levels.len() - lag) as f64;
+        pairs.map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>() / count
+    };
+    product(lag) / product(0)
+}
+
+/// What `song.json` says is what one hears: the tempo, the loudness, the peak.
+#[test]
+fn songs_are_what_their_notes_say() {
+    let mut in_time = 0;
+    let seeds = 60..66;
+    for seed in seeds.clone() {
+        let song = synthesized(seed, 20.0);
+        let (notes, mixture) = (&song.notes, song.mixture());
+        assert_eq!(notes.recipe, RECIPE);
+        let said = f64::from(notes.master.loudness_lufs.unwrap());
+        let heard = loudness_lufs(&mixture);
+        assert!((said - heard).abs() < 0.01, "seed {seed}: {said}, {heard}");
+        // From quiet mixes to club masters, faded ones a little below.
+        assert!((-30.0..=-7.0).contains(&heard), "seed {seed}: {heard} LUFS");
+        assert_eq!(notes.master.peak, peak(&mixture), "seed {seed}");
+        // Drums repeat by the bar: more than at a lag that has nothing to do with the beat. Breaks
+        // and fills make exceptions.
+        let bar_s = notes.beats_per_bar as f64 * 60.0 / notes.tempo_bpm;
+        let drums = &song.stems[0].1;
+        let beside = [0.91, 1.09].map(|part| repeats(drums, bar_s * part));
+        let at = repeats(drums, bar_s);
+        in_time += usize::from(at > beside[0] && at > beside[1]);
+    }
+    let songs = seeds.count();
+    assert!(in_time + 1 >= songs, "{in_time} of {songs} in time");
 }
 
 fn write_tone(path: &Path, seconds: f32, hz: f32, decay_s: f32) {

@@ -48,6 +48,8 @@ enum Command {
 enum DataCommand {
     /// Render songs with separate stems from a seed.
     Render(render::Args),
+    /// Render all songs of a training by a config file, and go on where it was stopped.
+    Corpus(render::corpus::Args),
     /// Find what is wrong with songs: silent, clipped, late, mislabelled or duplicate stems, ...
     Check(check::Args),
 }
@@ -55,6 +57,7 @@ enum DataCommand {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Data(DataCommand::Render(args)) => render::run(args),
+        Command::Data(DataCommand::Corpus(args)) => render::corpus::run(&args),
         Command::Data(DataCommand::Check(args)) => check::run(&args),
         Command::Train(args) => train::run(args),
         Command::Launch(args) => launch::run(args),

@@ -1,4 +1,4 @@
-//! `trainer data render`: songs with separate stems, made from a seed.
+//! `trainer data render` and `trainer data corpus`: songs with separate stems, made from a seed.
 //!
 //! ```text
 //! seed ─ compose (form, chords, notes) ─ band (who plays) ─ instruments (sound) ─ mix ─ song ─ output
@@ -11,6 +11,7 @@
 //! - `mix`: effects, rooms, levels.
 //! - `song`: [`render_song`], the function behind it all.
 //! - `output`: folders of stems on disk.
+//! - `batch`: many songs at once; [`corpus`]: all songs of a training, by a config file.
 //!
 //! A song depends on its seed, its length and the sources, on nothing else: not on the number of
 //! jobs, nor on the songs before it.
@@ -19,7 +20,9 @@
 #![allow(clippy::needless_range_loop)]
 
 mod band;
+mod batch;
 mod compose;
+pub mod corpus;
 pub(crate) mod dice;
 pub(crate) mod instruments;
 pub(crate) mod mix;
@@ -28,16 +31,14 @@ mod recorded;
 mod song;
 mod sources;
 
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use batch::Order;
+pub use mix::master::MasterNotes;
 pub use output::Format;
-pub use song::{RenderedSong, STEMS, SectionNotes, SongNotes, render_song};
+pub use song::{RECIPE, RenderedSong, STEMS, SectionNotes, SongNotes, render_song};
 pub use sources::Sources;
 
 /// Command line of `trainer data render`.
@@ -72,58 +73,22 @@ pub struct Args {
 /// Renders the songs that are not there yet.
 ///
 /// # Errors
-/// If a source cannot be read or a song cannot be written; songs finished before that stay.
+/// If a source cannot be read, a song cannot be written, or the folder holds songs of another
+/// version of the generator; songs finished before that stay.
 pub fn run(args: Args) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("creating the folder {}", args.out.display()))?;
     let sources = Sources::discover(args.soundfont.clone(), &args.recorded)?;
-    if !sources.has_soundfont() {
-        eprintln!(
-            "No soundfont: instruments are synthesized only. For more variety install one \
-             (Debian: apt install fluid-soundfont-gm) or name one with --soundfont."
-        );
-    }
-    let seeds: Vec<u64> = (0..args.songs)
-        .map(|index| args.seed.wrapping_add(index))
+    sources.say_what_is_missing();
+    let orders: Vec<Order<'_>> = (0..args.songs)
+        .map(|index| Order {
+            out: args.out.clone(),
+            seed: args.seed.wrapping_add(index),
+            seconds: args.seconds,
+            sources: &sources,
+        })
         .collect();
-    let missing: Vec<u64> = seeds
-        .into_iter()
-        .filter(|seed| !output::is_complete(&output::song_folder(&args.out, *seed)))
-        .collect();
-    let there = args.songs - missing.len() as u64;
-    let progress = ProgressBar::new(args.songs)
-        .with_position(there)
-        .with_style(ProgressStyle::with_template(
-            "{bar:30} {pos}/{len} songs, {elapsed} elapsed, {eta} left",
-        )?);
-    progress.reset_eta();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = args.jobs.unwrap_or(cores).clamp(1, missing.len().max(1));
-    let next = AtomicU64::new(0);
-    let work = || -> anyhow::Result<()> {
-        while let Some(seed) = missing.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
-            let done = render_song(*seed, args.seconds, &sources)
-                .and_then(|song| output::write_song(&song, &args.out, args.format));
-            if let Err(error) = done {
-                // The other jobs finish the song they are at.
-                next.store(missing.len() as u64, Ordering::Relaxed);
-                return Err(error.context(format!("the song of seed {seed}")));
-            }
-            progress.inc(1);
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| -> anyhow::Result<()> {
-        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
-        for worker in workers {
-            match worker.join() {
-                Ok(outcome) => outcome?,
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok(())
-    })?;
-    progress.finish();
+    let there = batch::render_missing(&orders, args.format, args.jobs)?;
     println!(
         "{} songs in {} ({there} were there before)",
         args.songs,

@@ -8,7 +8,12 @@ use std::{
 use anyhow::Context as _;
 use bunri_stream::{Encoding, FileWriter, Planar};
 
-use super::song::{RenderedSong, song_name};
+use serde::Deserialize;
+
+use super::song::{RECIPE, RenderedSong, song_name};
+
+/// The file that says what a song is; written last.
+const NOTES: &str = "song.json";
 
 /// File format of rendered stems; both hold 16 bits a sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -41,9 +46,64 @@ pub(super) fn song_folder(out: &Path, seed: u64) -> PathBuf {
     out.join(song_name(seed))
 }
 
+/// What lies in a song's folder.
+pub(super) enum State {
+    /// Nothing, or something unfinished.
+    Absent,
+    /// The song.
+    Complete,
+    /// A finished song, but another one; how it differs.
+    Other(String),
+}
+
+/// What `song.json` says, as far as others want to know.
+#[derive(Debug, Deserialize)]
+pub(super) struct SongFacts {
+    /// The generator's version; the first one did not say.
+    #[serde(default)]
+    pub(super) recipe: u32,
+    pub(super) seconds: f64,
+    pub(super) genre: String,
+    pub(super) tempo_bpm: f64,
+    pub(super) sources: Vec<String>,
+    #[serde(default)]
+    pub(super) master: MasterFacts,
+}
+
+/// What `song.json` says about mastering.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct MasterFacts {
+    pub(super) loudness_lufs: Option<f64>,
+}
+
+/// What a finished song says about itself.
+///
+/// # Errors
+/// If there is no `song.json`, or another one than this generator's.
+pub(super) fn facts(folder: &Path) -> anyhow::Result<SongFacts> {
+    let path = folder.join(NOTES);
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("in {}", path.display()))
+}
+
 /// Whether the song is already there. A folder only gets its name once everything is in it.
-pub(super) fn is_complete(folder: &Path) -> bool {
-    folder.join("song.json").is_file()
+pub(super) fn state(folder: &Path, seconds: f64) -> State {
+    let Ok(facts) = facts(folder) else {
+        return State::Absent;
+    };
+    if facts.recipe != RECIPE {
+        return State::Other(format!(
+            "it was rendered by version {} of the generator, and this is version {RECIPE}",
+            facts.recipe.max(1)
+        ));
+    }
+    if facts.seconds != seconds {
+        return State::Other(format!(
+            "it is {} s long, and {seconds} s were asked for",
+            facts.seconds
+        ));
+    }
+    State::Complete
 }
 
 /// Writes a song's stems, mixture and `song.json` into a hidden folder and renames that, so a
@@ -64,7 +124,7 @@ pub(super) fn write_song(song: &RenderedSong, out: &Path, format: Format) -> any
     }
     write_audio(&hidden, "mixture", &song.mixture(), song.rate_hz, format)?;
     let notes = serde_json::to_string_pretty(&song.notes)?;
-    let path = hidden.join("song.json");
+    let path = hidden.join(NOTES);
     fs::write(&path, notes).with_context(|| format!("writing {}", path.display()))?;
     if folder.exists() {
         // Left there by something else than this generator, or without its song.json.

@@ -7,17 +7,22 @@ use super::{
     band,
     compose::Form,
     dice::Dice,
-    instruments::{RATE_HZ, Stereo, frame_at, gain},
-    mix::{effects, levels},
+    instruments::{RATE_HZ, frame_at},
+    mix::{levels, master},
     sources::Sources,
 };
 
 /// Names of the stems, in the order in which they are rendered and written.
 pub const STEMS: [&str; 4] = ["drums", "bass", "other", "vocals"];
 
+/// Version of the generator, raised whenever a seed's song changes.
+pub const RECIPE: u32 = 2;
+
 /// What a song is made of; written to `song.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SongNotes {
+    /// The generator's version: the same seed is another song in another one.
+    pub recipe: u32,
     /// The seed that makes this song again, with the same sources and length.
     pub seed: u64,
     /// Length.
@@ -38,6 +43,8 @@ pub struct SongNotes {
     pub sources: Vec<String>,
     /// Active RMS in dBFS and active part of the time, by stem.
     pub levels: Vec<(&'static str, f32, f32)>,
+    /// How the whole was finished.
+    pub master: master::MasterNotes,
 }
 
 /// One section of a song.
@@ -97,8 +104,9 @@ pub fn render_song(seed: u64, seconds: f64, sources: &Sources) -> anyhow::Result
     let frames = frame_at(seconds);
     let band = band::perform(seed, &form, sources, frames)?;
     let mut stems = band.stems;
-    balance(&mut Dice::new(seed, "master"), &mut stems);
+    let master = master::master(&mut Dice::new(seed, "master"), &mut stems)?;
     let notes = SongNotes {
+        recipe: RECIPE,
         seed,
         seconds,
         genre: form.genre.name(),
@@ -114,6 +122,7 @@ pub fn render_song(seed: u64, seconds: f64, sources: &Sources) -> anyhow::Result
                 (name, rms_db, levels::active_fraction(stem))
             })
             .collect(),
+        master,
     };
     let mut stems = STEMS.into_iter().zip(stems);
     let stems = std::array::from_fn(|_| {
@@ -126,49 +135,6 @@ pub fn render_song(seed: u64, seconds: f64, sources: &Sources) -> anyhow::Result
         stems,
         notes,
     })
-}
-
-/// Sets the stems' levels against each other and the song's as a whole.
-fn balance(dice: &mut Dice, stems: &mut [Stereo; 4]) {
-    // Active RMS of drums, bass, other, vocals around their usual places.
-    for (stem, usual_db) in stems.iter_mut().zip([-18.5, -19.5, -19.5, -17.5]) {
-        let loudness = levels::active_rms(stem);
-        if loudness > 0.0 {
-            levels::scale(stem, gain(usual_db + dice.bell(2.6)) / loudness);
-        }
-    }
-    let ceiling = dice.between(0.75, 0.98);
-    if dice.chance(0.55) {
-        // Mastered loud: pushed into a limiter.
-        let push = gain(dice.between(1.0, 6.0));
-        stems.iter_mut().for_each(|stem| levels::scale(stem, push));
-        levels::limit_together(stems, ceiling, dice.between(0.03, 0.3));
-    } else {
-        let quieter = gain(dice.between(-6.0, 2.0));
-        stems
-            .iter_mut()
-            .for_each(|stem| levels::scale(stem, quieter));
-    }
-    let mut sum = stems[0].clone();
-    for stem in &stems[1..] {
-        for side in 0..2 {
-            sum[side]
-                .iter_mut()
-                .zip(&stem[side])
-                .for_each(|(sum, sample)| *sum += sample);
-        }
-    }
-    // The mixture and each stem alone fit into a file.
-    let peak = stems
-        .iter()
-        .map(effects::peak)
-        .fold(effects::peak(&sum), f32::max);
-    if peak > ceiling {
-        stems
-            .iter_mut()
-            .for_each(|stem| levels::scale(stem, ceiling / peak));
-    }
-    stems.iter_mut().for_each(levels::to_grid);
 }
 
 fn key_name(form: &Form) -> String {

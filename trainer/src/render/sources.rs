@@ -1,4 +1,4 @@
-//! What sound may be taken from: a soundfont, recordings, own synthesis.
+//! What sound may be taken from: a soundfont, a speech synthesizer, recordings, own synthesis.
 
 use std::{
     fs::File,
@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use rustysynth::SoundFont;
 
-use super::recorded::Recordings;
+use super::{instruments::voice::speech::Flite, recorded::Recordings};
 
 /// Where Debian's `fluid-soundfont-gm` lies.
 const DEBIAN_FONT: &str = "/usr/share/sounds/sf2/FluidR3_GM.sf2";
@@ -36,6 +36,8 @@ pub(crate) struct Font {
 pub struct Sources {
     pub(crate) font: Option<Font>,
     pub(crate) recordings: Recordings,
+    /// Who speaks words to sing.
+    pub(crate) speech: Option<Flite>,
 }
 
 impl Sources {
@@ -46,7 +48,8 @@ impl Sources {
     }
 
     /// Finds and loads the soundfont (the given one, else `BUNRI_SOUNDFONT`, else Debian's
-    /// `fluid-soundfont-gm`) and lists the recordings in the given folders.
+    /// `fluid-soundfont-gm`), looks for the speech synthesizer `flite`, and lists the recordings in
+    /// the given folders.
     ///
     /// Without any soundfont the songs are made by synthesis alone.
     ///
@@ -62,7 +65,24 @@ impl Sources {
         Ok(Self {
             font,
             recordings: Recordings::discover(recorded)?,
+            speech: Flite::find(),
         })
+    }
+
+    /// Says on stderr what would make the songs more varied, and how to get it.
+    pub(crate) fn say_what_is_missing(&self) {
+        if !self.has_soundfont() {
+            eprintln!(
+                "No soundfont: instruments are synthesized only. For more variety install one \
+                 (Debian: apt install fluid-soundfont-gm) or name one by BUNRI_SOUNDFONT."
+            );
+        }
+        if self.speech.is_none() {
+            eprintln!(
+                "No flite: singers are synthesized only, or recorded. For singing made of spoken \
+                 words install it (Debian: apt install flite)."
+            );
+        }
     }
 
     /// Whether a soundfont is there.

@@ -58,12 +58,30 @@ impl CodecConfig {
         if !rng.random_bool(self.probability) {
             return;
         }
-        let cutoff_hz = within(self.cutoff_hz, rng);
-        let noise_db = within(self.noise_db, rng);
+        let coder = Coder {
+            cutoff_hz: within(self.cutoff_hz, rng),
+            noise_db: within(self.noise_db, rng),
+        };
+        coder.apply(parts, rate_hz);
+    }
+}
+
+/// One setting of the coder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Coder {
+    /// Nothing is left above.
+    pub(crate) cutoff_hz: f32,
+    /// As in [`CodecConfig`].
+    pub(crate) noise_db: f32,
+}
+
+impl Coder {
+    /// Codes the mixture of these parts, which are of one shape.
+    pub(crate) fn apply(self, parts: &mut [&mut Planar], rate_hz: u32) {
         let bins_per_hz = 2.0 * BINS as f32 / rate_hz as f32;
         let loss = Loss {
-            kept_bins: ((cutoff_hz * bins_per_hz) as usize).min(BINS),
-            noise_db,
+            kept_bins: ((self.cutoff_hz * bins_per_hz) as usize).min(BINS),
+            noise_db: self.noise_db,
         };
         let transform = Transform::new();
         let mixture = sum(parts);

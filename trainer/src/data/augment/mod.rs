@@ -14,6 +14,7 @@ mod room;
 use anyhow::{Result, ensure};
 use bunri_stream::Planar;
 pub use codec::CodecConfig;
+pub(crate) use codec::Coder;
 pub use compressor::CompressorConfig;
 pub use equaliser::EqualiserConfig;
 use rand::{Rng, RngExt};

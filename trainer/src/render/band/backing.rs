@@ -2,10 +2,10 @@
 
 use super::{Session, layers, programs};
 use crate::render::{
-    compose::{Accompaniment, Note, Stem, TuneStyle, accompany, likely_accompaniment, tune},
+    compose::{Accompaniment, Genre, Note, Stem, TuneStyle, accompany, likely_accompaniment, tune},
     dice::Dice,
     instruments::{
-        Stereo, soundfont,
+        Stereo, silence, soundfont, sweep,
         synth::{Patch, Role},
     },
     mix::{desk::Channel, effects},
@@ -48,14 +48,30 @@ pub(super) fn other(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<St
             Accompaniment::Riff => Role::Lead,
             _ => Role::Keys,
         };
+        let level_db = part as f32 * -1.2;
+        let doubled = matches!(style, Accompaniment::Strumming | Accompaniment::Riff);
+        if doubled && dice.chance(0.45) {
+            // Played twice, left and right, as most rhythm guitars are.
+            let sides = double(session, &mut dice, &notes, style, role)?;
+            for (mut channel, name) in sides {
+                channel.level_db += level_db;
+                names.push(format!("{name}: {style:?}, doubled").to_lowercase());
+                channels.push(channel);
+            }
+            continue;
+        }
         let (audio, name) = play(session, &mut dice, &notes, programs::for_style(style), role)?;
         names.push(format!("{name}: {style:?}").to_lowercase());
         let mut channel = place(&mut dice, audio, role);
-        channel.level_db -= part as f32 * 1.2;
+        channel.level_db += level_db;
         channels.push(channel);
     }
     if let Some((channel, name)) = lead(session)? {
         names.push(name);
+        channels.push(channel);
+    }
+    if let Some(channel) = risers(session) {
+        names.push("noise risers".to_owned());
         channels.push(channel);
     }
     let (mut stem, names) = layers::finish(session, Stem::Other, channels, names, layer);
@@ -64,6 +80,67 @@ pub(super) fn other(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<St
         effects::low_cut(&mut stem, dice.between(40.0, 130.0));
     }
     Ok((stem, names))
+}
+
+/// Two takes of one part, hard left and hard right.
+fn double(
+    session: &mut Session<'_>,
+    dice: &mut Dice,
+    notes: &[Note],
+    style: Accompaniment,
+    role: Role,
+) -> anyhow::Result<[(Channel, String); 2]> {
+    let mut take = |pan: f32| -> anyhow::Result<(Channel, String)> {
+        let notes: Vec<Note> = notes
+            .iter()
+            .map(|note| Note {
+                start_s: (note.start_s + f64::from(dice.bell(0.009))).max(0.0),
+                velocity: (note.velocity * (1.0 + dice.bell(0.08))).clamp(0.1, 1.0),
+                ..note.clone()
+            })
+            .collect();
+        let (audio, name) = play(session, dice, &notes, programs::for_style(style), role)?;
+        let mut channel = place(dice, audio, role);
+        channel.pan = pan;
+        Ok((channel, name))
+    };
+    Ok([take(-0.85)?, take(0.85)?])
+}
+
+/// Noise that rises into the louder sections, and falls after their first beat.
+fn risers(session: &mut Session<'_>) -> Option<Channel> {
+    let mut dice = session.dice("risers");
+    let odds = match session.form.genre {
+        Genre::House | Genre::Trap | Genre::Breaks => 0.5,
+        Genre::Pop => 0.25,
+        _ => 0.03,
+    };
+    if !dice.chance(odds) {
+        return None;
+    }
+    let mut audio = silence(session.frames);
+    for pair in session.form.sections.windows(2) {
+        let (before, section) = (&pair[0], &pair[1]);
+        let plays = before.has(Stem::Other) && section.has(Stem::Other);
+        if section.kind != "chorus" || !plays {
+            continue;
+        }
+        let arrival = session.form.seconds_at(section.start);
+        let bars = dice.whole(1, 2).min(before.bars as i32);
+        let rise_s = session.form.bar_s() * f64::from(bars);
+        sweep::rise(&mut dice, &mut audio, arrival - rise_s, arrival);
+        if dice.chance(0.6) {
+            sweep::fall(&mut dice, &mut audio, arrival);
+        }
+    }
+    session.credit_own();
+    Some(Channel {
+        audio,
+        level_db: -22.0 + dice.bell(3.0),
+        pan: 0.0,
+        width: 1.0,
+        room_db: dice.between(-20.0, -6.0),
+    })
 }
 
 /// A tune: the solo's, and sometimes lines between the singer's.
@@ -151,7 +228,7 @@ fn place(dice: &mut Dice, mut audio: Stereo, role: Role) -> Channel {
         } else {
             dice.bell(0.45)
         },
-        width: dice.between(0.3, 1.0),
+        width: dice.between(0.5, 1.6),
         room_db: if dice.chance(0.8) {
             dice.between(-24.0, -8.0)
         } else {

@@ -1,10 +1,13 @@
 //! Recorded stems in place of, or beside, what the band plays.
 
-use super::Session;
+use super::{Session, voice_chain};
 use crate::render::{
-    compose::Stem,
+    compose::{Form, Stem},
     dice::Dice,
-    instruments::Stereo,
+    instruments::{
+        Stereo,
+        voice::resynthesis::{self, Throat},
+    },
     mix::desk::{self, Channel},
 };
 
@@ -29,7 +32,7 @@ pub(super) fn recorded(session: &mut Session<'_>, stem: Stem) -> anyhow::Result<
     let sources = session.sources;
     let clips = sources.recordings.clips(stem);
     let mut dice = session.dice(&format!("recorded {stem:?}"));
-    let odds = if stem == Stem::Vocals { 0.4 } else { 0.3 };
+    let odds = if stem == Stem::Vocals { 0.45 } else { 0.3 };
     if clips.is_empty() || !dice.chance(odds) {
         return Ok(None);
     }
@@ -41,13 +44,52 @@ pub(super) fn recorded(session: &mut Session<'_>, stem: Stem) -> anyhow::Result<
     } else {
         1.0
     };
-    let audio = clip.fill(&mut dice, &spans, speed, session.frames)?;
+    let mut audio = clip.fill(&mut dice, &spans, speed, session.frames)?;
     session.credit(clip.credit());
+    let mut name = clip.name();
+    if stem == Stem::Vocals {
+        if dice.chance(0.65) {
+            audio = retune(session.form, &mut dice, &audio);
+            name += ", sung again";
+        }
+        audio = voice_chain::strip(&mut dice, audio);
+        if let Some(how) = voice_chain::electronic(session, &mut dice, &mut audio) {
+            name += &format!(", {how}");
+        }
+        voice_chain::space(session, &mut dice, &mut audio);
+    }
     Ok(Some(Layer {
         channel: channel(&mut dice, stem, audio),
-        name: clip.name(),
+        name,
         replaces: dice.chance(0.75),
     }))
+}
+
+/// Another singer, who sings the recording in another range and in the song's key.
+fn retune(form: &Form, dice: &mut Dice, audio: &Stereo) -> Stereo {
+    let voice: Vec<f32> = std::iter::zip(&audio[0], &audio[1])
+        .map(|(left, right)| 0.5 * (left + right))
+        .collect();
+    let shift = dice.whole(-9, 5) as f32;
+    // From a little help to the well-known effect.
+    let pull = if dice.chance(0.3) {
+        1.0
+    } else {
+        dice.between(0.0, 0.8)
+    };
+    let bend = |key: f32| {
+        let key = key + shift;
+        let nearest = form.mode.nearest(form.tonic, key.round() as i32) as f32;
+        key + (nearest - key) * pull
+    };
+    let throat = Throat {
+        formants: dice.between(0.82, 1.15),
+        breath: dice.between(0.1, 0.6),
+        known_below_hz: 20_000.0,
+    };
+    let seed = dice.whole(1, i32::MAX - 1) as u32;
+    let sung = resynthesis::sing_again(&voice, bend, throat, seed);
+    [sung.clone(), sung]
 }
 
 fn channel(dice: &mut Dice, stem: Stem, audio: Stereo) -> Channel {

@@ -5,8 +5,15 @@ mod layers;
 mod programs;
 mod rhythm;
 mod singing;
+mod voice_chain;
 
-use super::{compose::Form, dice::Dice, instruments::Stereo, mix::reverb::Room, sources::Sources};
+use super::{
+    compose::{Form, Genre},
+    dice::Dice,
+    instruments::Stereo,
+    mix::{pump::Pump, reverb::Room},
+    sources::Sources,
+};
 
 /// The four stems before they are balanced, and what made them.
 pub(super) struct Band {
@@ -28,6 +35,8 @@ struct Session<'a> {
     room: Room,
     /// A large one, for voices and pads.
     hall: Room,
+    /// When the bass drum strikes, in seconds; empty where nobody knows.
+    kicks: Vec<f64>,
     credits: Vec<String>,
 }
 
@@ -73,15 +82,39 @@ pub(super) fn perform(
         frames,
         room: Room::draw(&mut dice, room_s),
         hall: Room::draw(&mut dice, hall_s),
+        kicks: Vec::new(),
         credits: Vec::new(),
     };
     let (drums, drum_names) = rhythm::drums(&mut session)?;
-    let (bass, bass_names) = rhythm::bass(&mut session)?;
-    let (other, other_names) = backing::other(&mut session)?;
+    let (mut bass, bass_names) = rhythm::bass(&mut session)?;
+    let (mut other, other_names) = backing::other(&mut session)?;
+    pump(&session, &mut bass, &mut other);
     let (vocals, vocal_names) = singing::vocals(&mut session)?;
     Ok(Band {
         stems: [drums, bass, other, vocals],
         instruments: [drum_names, bass_names, other_names, vocal_names],
         credits: session.credits,
     })
+}
+
+/// Ducks bass and other by the bass drum, in the genres that do.
+fn pump(session: &Session<'_>, bass: &mut Stereo, other: &mut Stereo) {
+    let mut dice = session.dice("pump");
+    let odds = match session.form.genre {
+        Genre::House => 0.75,
+        Genre::Pop | Genre::Trap | Genre::Breaks | Genre::HipHop => 0.3,
+        _ => 0.04,
+    };
+    if !dice.chance(odds) {
+        return;
+    }
+    let beat_s = 60.0 / session.form.tempo_bpm as f32;
+    let pump = Pump {
+        depth_db: dice.between(-16.0, -4.0),
+        recovery_s: beat_s * dice.between(0.35, 0.9),
+    };
+    pump.apply(other, &session.kicks);
+    if dice.chance(0.8) {
+        pump.apply(bass, &session.kicks);
+    }
 }

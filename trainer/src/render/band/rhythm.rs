@@ -2,7 +2,7 @@
 
 use super::{Session, layers, programs};
 use crate::render::{
-    compose::{Genre, Hit, Note, Stem, bass_line, drum_part},
+    compose::{Genre, Hit, Note, Piece, Stem, bass_line, drum_part},
     dice::Dice,
     instruments::{
         Stereo, drum_synth, soundfont,
@@ -25,6 +25,8 @@ pub(super) fn drums(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<St
     }
     let mut dice = session.dice("drums");
     let hits = drum_part(&mut dice, session.form);
+    let kicks = hits.iter().filter(|hit| hit.piece == Piece::Kick);
+    session.kicks = kicks.map(|hit| hit.start_s).collect();
     let electronic = match session.form.genre {
         Genre::House | Genre::Trap => 0.75,
         Genre::HipHop | Genre::Breaks => 0.5,
@@ -49,8 +51,8 @@ pub(super) fn drums(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<St
         audio,
         level_db: -18.0,
         pan: sound.bell(0.04),
-        width: sound.between(0.4, 1.0),
-        room_db: sound.between(-26.0, -8.0),
+        width: sound.between(0.6, 1.5),
+        room_db: sound.between(-24.0, -7.0),
     };
     Ok(layers::finish(
         session,
@@ -191,7 +193,17 @@ fn pluck(
             Ok((audio, programs::name(program).to_owned()))
         }
         None => {
-            let patch = Patch::draw(dice, Role::Bass);
+            let sub_odds = match session.form.genre {
+                Genre::Trap => 0.75,
+                Genre::HipHop => 0.5,
+                Genre::House | Genre::Pop | Genre::Breaks => 0.2,
+                _ => 0.05,
+            };
+            let patch = if dice.chance(sub_odds) {
+                Patch::draw_sub(dice)
+            } else {
+                Patch::draw(dice, Role::Bass)
+            };
             session.credit_own();
             Ok((
                 patch.play(dice, notes, session.frames),

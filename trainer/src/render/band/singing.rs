@@ -1,15 +1,65 @@
 //! The `vocals` stem: a lead singer, takes that double it, harmonies, backing voices.
 
-use super::{Session, layers};
+use super::{Session, layers, voice_chain};
 use crate::render::{
     compose::{Form, Genre, Note, Stem, TuneStyle, tune},
     dice::Dice,
     instruments::{
         Stereo, soundfont,
-        voice::{Singer, VoiceType},
+        voice::{Singer, VoiceType, speaker::Speaker},
     },
-    mix::{desk::Channel, effects},
+    mix::desk::Channel,
 };
+
+/// How the words of a song come about.
+struct Words {
+    /// A speaker's, or else syllables of chance in a synthesized throat.
+    speaker: Option<Speaker>,
+    /// For `song.json`.
+    name: String,
+}
+
+impl Words {
+    /// Words for a song.
+    fn draw(session: &mut Session<'_>, voice: VoiceType) -> anyhow::Result<Self> {
+        let mut dice = session.dice("speech");
+        let flite = session.sources.speech.as_ref();
+        let Some(flite) = flite.filter(|_| dice.chance(0.6)) else {
+            session.credit_own();
+            return Ok(Self {
+                speaker: None,
+                name: format!("synthesized {}", voice.name()),
+            });
+        };
+        let high = matches!(voice, VoiceType::Soprano | VoiceType::Alto);
+        let speaker = flite.choose(&mut dice, high);
+        // A verse and a chorus; then the words come again.
+        let speech = flite.speak(&mut dice, speaker, 40)?;
+        session.credit(format!(
+            "speech synthesizer flite, voice {speaker}: Carnegie Mellon University's licence \
+             (free for any use, with credit)"
+        ));
+        Ok(Self {
+            speaker: Some(Speaker::new(&speech)),
+            name: format!("speaker {speaker} singing as {}", voice.name()),
+        })
+    }
+
+    /// Has a singer sing them; `purpose` names the text where it is of chance.
+    fn sing(
+        &self,
+        session: &Session<'_>,
+        singer: &Singer,
+        dice: &mut Dice,
+        purpose: &str,
+        notes: &[Note],
+    ) -> Stereo {
+        match &self.speaker {
+            Some(speaker) => speaker.sing(singer, dice, notes, session.frames),
+            None => singer.sing(dice, &mut session.dice(purpose), notes, session.frames),
+        }
+    }
+}
 
 /// The vocals stem and its voices.
 pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<String>)> {
@@ -55,30 +105,41 @@ pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<S
     let notes = tune(&mut dice, session.form, style, |section| {
         section.has(Stem::Vocals)
     });
-    let singer = Singer::draw(&mut dice, voice);
-    session.credit_own();
-    let mut names = vec![format!("synthesized {}", voice.name())];
-    let lead = singer.sing(
+    let mut singer = Singer::draw(&mut dice, voice);
+    if dice.chance(0.25) {
+        singer = singer.tuned();
+    }
+    let words = Words::draw(session, voice)?;
+    let mut names = vec![words.name.clone()];
+    let lead = words.sing(
+        session,
+        &singer,
         &mut session.dice("take 0"),
-        &mut session.dice("words"),
+        "words",
         &notes,
-        session.frames,
     );
+    let mut chain = session.dice("voice chain");
+    let mut lead = voice_chain::strip(&mut chain, lead);
+    names.extend(
+        voice_chain::electronic(session, &mut chain, &mut lead).map(|how| format!("{how} lead")),
+    );
+    voice_chain::space(session, &mut chain, &mut lead);
     let mut channels = vec![Channel {
-        audio: treat(&mut dice, lead),
+        audio: lead,
         level_db: -18.0,
         pan: dice.bell(0.06),
         width: 1.0,
-        room_db: dice.between(-24.0, -9.0),
+        room_db: dice.between(-22.0, -6.0),
     }];
     let choruses = chorus_only(session.form, &notes);
-    let doubles = dice.weighted(&[2.0, 1.0, 1.0]);
+    let doubles = dice.weighted(&[1.4, 0.8, 1.4]);
     for take in 0..doubles {
         let pan = if doubles == 1 { 0.0 } else { [-0.7, 0.7][take] };
         let mut own = session.dice(&format!("take {}", take + 1));
         let singer = singer.clone().again(&mut own);
-        let audio = singer.sing(&mut own, &mut session.dice("words"), &notes, session.frames);
-        channels.push(backing_channel(&mut own, audio, -24.0, pan));
+        let audio = words.sing(session, &singer, &mut own, "words", &notes);
+        let level_db = own.between(-26.0, -20.0);
+        channels.push(backing_channel(&mut own, audio, level_db, pan));
     }
     if dice.chance(0.5) {
         for (index, shift) in [[3, -5], [4, 8], [-3, 4]][dice.index(3)]
@@ -92,12 +153,7 @@ pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<S
             } else {
                 Singer::draw(&mut own, voice)
             };
-            let audio = singer.sing(
-                &mut own,
-                &mut session.dice("harmony words"),
-                &notes,
-                session.frames,
-            );
+            let audio = words.sing(session, &singer, &mut own, "harmony words", &notes);
             let pan = [-0.6, 0.6][index % 2];
             channels.push(backing_channel(&mut own, audio, -23.5, pan));
         }
@@ -179,34 +235,12 @@ fn oohs(session: &mut Session<'_>, voice: VoiceType) -> anyhow::Result<(Channel,
 
 fn backing_channel(dice: &mut Dice, audio: Stereo, level_db: f32, pan: f32) -> Channel {
     Channel {
-        audio: treat(dice, audio),
+        audio: voice_chain::strip(dice, audio),
         level_db: level_db + dice.bell(2.0),
         pan,
         width: 1.0,
         room_db: dice.between(-18.0, -6.0),
     }
-}
-
-/// Microphone and channel strip.
-fn treat(dice: &mut Dice, mut audio: Stereo) -> Stereo {
-    effects::low_cut(&mut audio, dice.between(60.0, 140.0));
-    effects::tilt(&mut audio, 1_500.0, 1.0 + dice.bell(1.8));
-    if dice.chance(0.75) {
-        effects::compress(
-            &mut audio,
-            dice.between(-20.0, -8.0),
-            dice.between(2.0, 6.0),
-            0.1,
-        );
-    }
-    if dice.chance(0.15) {
-        effects::saturate(&mut audio, dice.between(0.8, 3.0));
-    }
-    if dice.chance(0.3) {
-        let (time_s, feedback) = (dice.between(0.09, 0.45), dice.between(0.05, 0.45));
-        effects::echo(&mut audio, time_s, feedback, dice.between(0.15, 0.5));
-    }
-    audio
 }
 
 /// The notes that lie in choruses.

@@ -243,6 +243,16 @@ fn players(dice: &mut Dice, kind: &str) -> ([bool; 4], f32) {
         _ => ([0.95, 0.95, 1.0, 0.05], 0.85),
     };
     let mut plays = odds.map(|odd| dice.chance(odd));
+    let alone = match kind {
+        "break" => 0.35,
+        "intro" => 0.2,
+        _ => 0.02,
+    };
+    if dice.chance(alone) {
+        // One stem by itself: a drum break, a bass run, a cappella.
+        let stem = dice.weighted(&[1.0, 0.7, 1.0, 1.2]);
+        plays = std::array::from_fn(|index| index == stem);
+    }
     if !plays.contains(&true) {
         plays[Stem::Other as usize] = true;
     }

@@ -2,9 +2,11 @@
 //!
 //! - [`soundfont`]: General MIDI programs from an sf2 file.
 //! - [`synth`]: subtractive and FM synthesizers, plucked strings.
+//! - [`sweep`]: risers of noise.
 //! - [`sampler`]: recorded notes.
 //! - [`kit`]: drum kits made of single strokes; [`drum_synth`] makes such strokes.
 //! - [`voice`]: a singer: glottis, vocal tract, consonants.
+//! - [`vocoder`]: a voice that speaks through chords.
 
 pub(crate) mod drum_synth;
 pub(crate) mod filter;
@@ -12,7 +14,9 @@ pub(crate) mod kit;
 pub(crate) mod oscillator;
 pub(crate) mod sampler;
 pub(crate) mod soundfont;
+pub(crate) mod sweep;
 pub(crate) mod synth;
+pub(crate) mod vocoder;
 pub(crate) mod voice;
 
 /// Sample rate of everything rendered, in Hz.

@@ -34,6 +34,17 @@ pub(crate) enum Patch {
         /// The amplitude's envelope.
         envelope: Envelope,
     },
+    /// A long sine whose pitch falls into the note: a drum machine's bass drum played as a bass.
+    Sub {
+        /// How far above the note it starts, in octaves.
+        drop_octaves: f32,
+        /// Time in which it falls there to a third.
+        drop_s: f32,
+        /// Time in which the sound falls to a third.
+        decay_s: f32,
+        /// Gain into a tanh; 0 for a clean sine.
+        drive: f32,
+    },
     /// Karplus and Strong's string.
     Plucked {
         /// 0 dull to 1 bright.
@@ -125,9 +136,24 @@ impl Patch {
         }
     }
 
+    /// The bass of trap and much hip-hop.
+    pub(crate) fn draw_sub(dice: &mut Dice) -> Self {
+        Patch::Sub {
+            drop_octaves: dice.between(0.3, 2.2),
+            drop_s: dice.between(0.008, 0.05),
+            decay_s: dice.between(0.3, 1.6),
+            drive: if dice.chance(0.6) {
+                dice.between(0.5, 6.0)
+            } else {
+                0.0
+            },
+        }
+    }
+
     /// Name for `song.json`.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Patch::Sub { .. } => "sub bass",
             Patch::Subtractive(_) => "subtractive synthesizer",
             Patch::Fm { .. } => "FM synthesizer",
             Patch::Plucked { .. } => "plucked string synthesis",
@@ -154,6 +180,19 @@ impl Patch {
                     let fm = (*ratio, *index, *index_decay_s);
                     fm_note(fm, *envelope, note, start, &mut out);
                 }
+                Patch::Sub {
+                    drop_octaves,
+                    drop_s,
+                    decay_s,
+                    drive,
+                } => sub_note(
+                    (*drop_octaves, *drop_s),
+                    *decay_s,
+                    *drive,
+                    note,
+                    start,
+                    &mut out,
+                ),
                 Patch::Plucked {
                     brightness,
                     decay_s,
@@ -298,6 +337,32 @@ fn fm_note(
         let sample = bent.sin() * envelope.level(t, held_s) * note.velocity * 0.25;
         carrier = (carrier + step).fract();
         modulator = (modulator + step * ratio).fract();
+        out[0][frame] += sample;
+        out[1][frame] += sample;
+    }
+}
+
+fn sub_note(
+    (drop_octaves, drop_s): (f32, f32),
+    decay_s: f32,
+    drive: f32,
+    note: &Note,
+    start: usize,
+    out: &mut Stereo,
+) {
+    let held_s = note.length_s as f32;
+    let end = (start + ((held_s + 0.05) * RATE) as usize).min(out[0].len());
+    let mut phase = 0.0_f32;
+    for frame in start..end {
+        let t = (frame - start) as f32 / RATE;
+        let bent = hz(note.key as f32) * (drop_octaves * (-t / drop_s).exp()).exp2();
+        phase = (phase + bent / RATE).fract();
+        let release = (1.0 - (t - held_s) / 0.05).clamp(0.0, 1.0);
+        let mut sample = (phase * std::f32::consts::TAU).sin() * (-t / decay_s).exp();
+        if drive > 0.0 {
+            sample = (sample * (1.0 + drive)).tanh();
+        }
+        let sample = sample * release * (t / 0.002).min(1.0) * note.velocity * 0.4;
         out[0][frame] += sample;
         out[1][frame] += sample;
     }

@@ -11,7 +11,7 @@ pub(crate) struct Channel {
     pub(crate) level_db: f32,
     /// −1 left to 1 right.
     pub(crate) pan: f32,
-    /// 0 mono to 1 as wide as it came.
+    /// 0 mono, 1 as wide as it came, above that wider.
     pub(crate) width: f32,
     /// What goes to the room, in dB relative to the direct sound; below −60 nothing.
     pub(crate) room_db: f32,

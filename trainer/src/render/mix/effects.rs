@@ -94,9 +94,16 @@ pub(crate) fn compression(
         .collect()
 }
 
+/// The most feedback with which echoes `time_s` apart fall by 60 dB within three seconds: what sounds
+/// much longer would ring through a part's rests.
+fn fading(feedback: f32, time_s: f32) -> f32 {
+    feedback.min(10.0_f32.powf(-time_s))
+}
+
 /// Adds echoes `time_s` apart, crossing sides, each `feedback` times the one before.
 pub(crate) fn echo(audio: &mut Stereo, time_s: f32, feedback: f32, level: f32) {
     let delay = ((time_s * RATE) as usize).max(1);
+    let feedback = fading(feedback, time_s);
     let frames = audio[0].len();
     let mut lines = [vec![0.0_f32; delay], vec![0.0_f32; delay]];
     for frame in 0..frames {
@@ -107,6 +114,71 @@ pub(crate) fn echo(audio: &mut Stereo, time_s: f32, feedback: f32, level: f32) {
         }
         audio[0][frame] += heard[0] * level;
         audio[1][frame] += heard[1] * level;
+    }
+}
+
+/// Adds echoes that jump from one side to the other, `time_s` apart.
+pub(crate) fn ping_pong(audio: &mut Stereo, time_s: f32, feedback: f32, level: f32) {
+    let delay = ((time_s * RATE) as usize).max(1);
+    let feedback = fading(feedback, time_s);
+    let frames = audio[0].len();
+    let mut lines = [vec![0.0_f32; delay], vec![0.0_f32; delay]];
+    for frame in 0..frames {
+        let slot = frame % delay;
+        let heard = [lines[0][slot], lines[1][slot]];
+        // The sum enters on the left; the right hears only what the left has played.
+        lines[0][slot] = 0.5 * (audio[0][frame] + audio[1][frame]) + heard[1] * feedback;
+        lines[1][slot] = heard[0] * feedback;
+        audio[0][frame] += heard[0] * level;
+        audio[1][frame] += heard[1] * level;
+    }
+}
+
+/// Widens by two copies, a little too high on one side and a little too low on the other: each is
+/// read by two heads that take turns, with a pitch that differs by `cents`.
+pub(crate) fn widen(audio: &mut Stereo, cents: f32, level: f32) {
+    const REACH_S: f32 = 0.045;
+    let reach = REACH_S * RATE;
+    let middle: Vec<f32> = std::iter::zip(&audio[0], &audio[1])
+        .map(|(left, right)| 0.5 * (left + right))
+        .collect();
+    for (side, sign) in audio.iter_mut().zip([1.0, -1.0]) {
+        // The delay changes by this much per frame.
+        let drift = (sign * cents / 1_200.0).exp2() - 1.0;
+        // The two sides' heads do not turn at the same moment.
+        let start = 0.25 + 0.13 * sign;
+        for (frame, sample) in side.iter_mut().enumerate() {
+            let turn = (start - drift * frame as f32 / reach).rem_euclid(1.0);
+            let mut heard = 0.0;
+            for turn in [turn, (turn + 0.5).fract()] {
+                let place = frame as f32 - (0.008 * RATE + turn * reach);
+                if place >= 0.0 {
+                    let (whole, part) = (place as usize, place.fract());
+                    let next = middle[(whole + 1).min(middle.len() - 1)];
+                    let share = (turn * std::f32::consts::PI).sin().powi(2);
+                    heard += share * (middle[whole] + part * (next - middle[whole]));
+                }
+            }
+            *sample += heard * level;
+        }
+    }
+}
+
+/// Fewer bits and a lower rate: holds each sample for `hold` frames and rounds it to steps of the
+/// audio's peak over `steps`.
+pub(crate) fn crush(audio: &mut Stereo, hold: usize, steps: f32) {
+    let step = peak(audio) / steps.max(1.0);
+    if step <= 0.0 {
+        return;
+    }
+    for side in audio {
+        let mut held = 0.0;
+        for (frame, sample) in side.iter_mut().enumerate() {
+            if frame.is_multiple_of(hold.max(1)) {
+                held = (*sample / step).round() * step;
+            }
+            *sample = held;
+        }
     }
 }
 

@@ -3,9 +3,15 @@
 //! - [`effects`]: tone, saturation, compression, echo.
 //! - [`reverb`]: a feedback delay network.
 //! - [`desk`]: places parts in a stem.
-//! - [`levels`]: how loud each stem is, the master's gain, and the 16-bit grid.
+//! - [`pump`]: side-chain ducking by the bass drum.
+//! - [`levels`]: how loud each stem is, the limiter, and the 16-bit grid.
+//! - [`loudness`]: integrated loudness of a whole song.
+//! - [`master`]: what happens to a song as a whole.
 
 pub(crate) mod desk;
 pub(crate) mod effects;
 pub(crate) mod levels;
+pub(crate) mod loudness;
+pub(crate) mod master;
+pub(crate) mod pump;
 pub(crate) mod reverb;

@@ -3,12 +3,13 @@
 use std::{fs, path::Path};
 
 /// Freely licensed collections that are recognised by a part of their path.
-const KNOWN: [(&str, &str); 7] = [
+const KNOWN: [(&str, &str); 8] = [
     ("kit-muldjord", "CC BY 4.0 (DrumGizmo, MuldjordKit)"),
     ("bass-growly", "CC0-1.0"),
     ("bass-meat", "CC0-1.0"),
     ("bass-yr", "CC0-1.0"),
     ("guitar-emily", "CC0-1.0"),
+    ("instruments/various", "CC0-1.0"),
     (
         "nitech",
         "CC BY 3.0 (Nagoya Institute of Technology, SONG070 F001)",

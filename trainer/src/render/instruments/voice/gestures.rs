@@ -3,13 +3,10 @@
 
 use super::{
     Singer,
+    intonation::{self, Intonation},
     vowels::{self, Shape},
 };
-use crate::render::{
-    compose::Note,
-    dice::Dice,
-    instruments::{RATE, gain},
-};
+use crate::render::{compose::Note, dice::Dice, instruments::RATE};
 
 /// Samples between two gestures.
 pub(super) const STEP: usize = 64;
@@ -277,24 +274,15 @@ fn consonant(
 /// Turns targets into movement, and adds vibrato and drift to the pitch.
 fn smooth(singer: &Singer, dice: &mut Dice, line: &mut [Gesture]) {
     let step_s = STEP as f32 / RATE;
-    let follow = |time_s: f32| 1.0 - (-step_s / time_s).exp();
-    let (quick, mouth, glide) = (follow(0.006), follow(0.018), follow(singer.glide_s));
+    let follow = |time_s: f32| intonation::follow(step_s, time_s);
+    let (quick, mouth) = (follow(0.006), follow(0.018));
     let Some(mut now) = line.first().copied() else {
         return;
     };
-    let mut halfway = now.key;
-    let (mut drift, mut wobble) = (0.0_f32, 0.0_f32);
-    let (mut phase, mut since_s) = (dice.unit(), 0.0_f32);
-    let mut target_before = now.key;
+    let mut pitch = Intonation::new(singer, dice, now.key, step_s);
     for gesture in line.iter_mut() {
         let target = *gesture;
-        if (target.key - target_before).abs() > 0.2 || target.voicing < 0.01 {
-            since_s = 0.0;
-            target_before = target.key;
-        }
-        since_s += step_s;
-        halfway += (target.key - halfway) * glide;
-        now.key += (halfway - now.key) * glide;
+        let (key, swell) = pitch.next(singer, dice, target.key, target.voicing >= 0.01);
         now.voicing += (target.voicing - now.voicing)
             * if target.voicing > now.voicing {
                 follow(singer.attack_s)
@@ -319,15 +307,9 @@ fn smooth(singer: &Singer, dice: &mut Dice, line: &mut [Gesture]) {
                 target.shape.width_hz[formant],
             );
         }
-        drift += -drift * follow(0.4) + dice.bell(0.08);
-        wobble += -wobble * follow(0.01) + dice.bell(0.25);
-        phase = (phase + singer.vibrato_hz * (1.0 + 0.04 * drift) * step_s).fract();
-        let grown = ((since_s - singer.vibrato_after_s) / 0.3).clamp(0.0, 1.0);
-        let swing = (phase * std::f32::consts::TAU).sin() * grown;
         *gesture = now;
-        gesture.key +=
-            (swing * singer.vibrato_cents + drift * singer.drift_cents + wobble * 2.0) / 100.0;
-        gesture.voicing = now.voicing * gain(swing * 0.7);
+        gesture.key = key;
+        gesture.voicing = now.voicing * swell;
         // Quiet tails end instead of lasting for ever.
         if gesture.voicing < 1e-3 {
             gesture.voicing = 0.0;

@@ -8,8 +8,20 @@
 //! - [`vowels`]: formant tables of four voice types.
 //! - [`gestures`]: what throat and mouth do over time.
 //! - [`tract`]: the sound of it.
+//! - [`intonation`]: the pitch between notes.
+//!
+//! A second kind of singer is a speaker put on a melody:
+//!
+//! - [`speech`]: spoken words with the times of their sounds, from the program `flite`.
+//! - [`resynthesis`]: any voice taken apart into pitch and spectral envelope, and put together again
+//!   at other pitches and times.
+//! - [`speaker`]: the two together: words on notes.
 
 mod gestures;
+mod intonation;
+pub(crate) mod resynthesis;
+pub(crate) mod speaker;
+pub(crate) mod speech;
 mod tract;
 mod vowels;
 
@@ -74,7 +86,7 @@ impl Singer {
             scoop_semitones: dice.between(0.0, 2.5),
             breath: dice.between(0.02, 0.16),
             open_quotient: dice.between(0.45, 0.75),
-            tilt_hz: dice.between(2_200.0, 9_000.0),
+            tilt_hz: dice.between(3_000.0, 13_000.0),
             damping: dice.between(1.3, 2.4),
             attack_s: dice.between(0.006, 0.035),
             legato: dice.between(0.75, 1.05).min(1.0),
@@ -82,6 +94,15 @@ impl Singer {
             consonant_odds: dice.between(0.7, 0.98),
             vowels: &[],
         }
+    }
+
+    /// As pitch correction leaves a voice: no vibrato, no drift, steps instead of glides.
+    pub(crate) fn tuned(mut self) -> Self {
+        self.vibrato_cents = 0.0;
+        self.drift_cents = 0.0;
+        self.glide_s = 0.003;
+        self.scoop_semitones = 0.0;
+        self
     }
 
     /// A singer of vowels only, for backing.
