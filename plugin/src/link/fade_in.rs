@@ -48,12 +48,14 @@ impl FadeIn {
         self.playing = playing;
     }
 
-    /// The gain of the next frame. Real-time safe.
-    #[inline]
-    pub(super) fn next_value(&mut self) -> f32 {
-        if self.frames_before > 0 {
-            self.frames_before -= 1;
-            return if self.playing { 0.0 } else { 1.0 };
+    /// The gains of the next frames. Real-time safe.
+    pub(super) fn fill(&mut self, gains: &mut [f32]) {
+        let before = self.frames_before.min(gains.len());
+        self.frames_before -= before;
+        let (silent, heard) = gains.split_at_mut(before);
+        silent.fill(if self.playing { 0.0 } else { 1.0 });
+        if heard.is_empty() {
+            return;
         }
         if self.gain.target() == 0.0 {
             if self.playing {
@@ -62,7 +64,7 @@ impl FadeIn {
                 self.gain.jump_to(1.0);
             }
         }
-        self.gain.next_value()
+        self.gain.fill(heard);
     }
 }
 
@@ -71,7 +73,9 @@ mod tests {
     use super::*;
 
     fn gains(fade: &mut FadeIn, frames: usize) -> Vec<f32> {
-        (0..frames).map(|_| fade.next_value()).collect()
+        let mut gains = vec![f32::NAN; frames];
+        gains.chunks_mut(64).for_each(|block| fade.fill(block));
+        gains
     }
 
     /// Guards against a fade that eats the first frames of a render.

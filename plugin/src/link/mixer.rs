@@ -14,13 +14,16 @@
 //! are stereo recordings, whose middle must stay untouched; a constant-power law would turn every
 //! stem down by 3 dB at the centre, or boost it by 3 dB at the sides and clip.
 
-use crate::exchange::{CHANNELS, STEMS, StemSamples};
+use crate::exchange::{CHANNELS, STEMS};
 use crate::monitor::history::{ColumnWriter, History};
 use crate::monitor::meters::BlockLoudness;
+use crate::monitor::span::Span;
 
 use super::Bus;
 use super::fade_in::FadeIn;
 use super::ramp::Ramp;
+use super::stem_block::StemBlock;
+use super::tile::{Master, StripLines, TILE_FRAMES, Tile, front};
 
 /// Time that a change of any control takes.
 const RAMP_SECONDS: f64 = 0.02;
@@ -93,11 +96,12 @@ pub(super) struct Mixer {
     bypass: Ramp,
     consistency: Ramp,
     pre_fader: Ramp,
+    tile: Tile,
 }
 
 /// What one block is made of.
 pub(super) struct Sources<'a> {
-    pub(super) stems: &'a [StemSamples],
+    pub(super) stems: &'a StemBlock,
     pub(super) fade_in: &'a mut FadeIn,
 }
 
@@ -122,6 +126,7 @@ impl Mixer {
             bypass: ramp(0.0),
             consistency: ramp(1.0),
             pre_fader: ramp(0.0),
+            tile: Tile::EMPTY,
         }
     }
 
@@ -134,6 +139,7 @@ impl Mixer {
             bypass,
             consistency,
             pre_fader,
+            tile: _, // filled anew for every tile
         } = self;
         let go = |ramp: &mut Ramp, target: f32| {
             if at_once {
@@ -165,63 +171,80 @@ impl Mixer {
         sources: Sources<'_>,
         main: Bus<'_>,
         stem_buses: [Bus<'_>; STEMS],
-        watchers: Watchers<'_>,
+        mut watchers: Watchers<'_>,
     ) {
-        let [main_left, main_right] = main;
-        let mut buses = stem_buses.map(|bus| bus.map(|channel| channel.iter_mut()));
+        let Sources { stems, fade_in } = sources;
+        let frames = main[0].len();
+        let mut mains = main.map(|channel| channel.chunks_mut(TILE_FRAMES));
+        let mut buses = stem_buses.map(|bus| bus.map(|channel| channel.chunks_mut(TILE_FRAMES)));
+        for start in (0..frames).step_by(TILE_FRAMES) {
+            let main = mains
+                .each_mut()
+                .map(|tiles| tiles.next().unwrap_or_default());
+            let tile_frames = main[0].len();
+            self.fill_master(fade_in, tile_frames);
+            let dry = main.each_ref().map(|channel| &**channel);
+            self.tile.begin(dry, from(start, stems.residual()));
+            for (stem, bus) in buses.iter_mut().enumerate() {
+                self.fill_strip(stem, tile_frames);
+                let bus = bus.each_mut().map(|tiles| tiles.next().unwrap_or_default());
+                self.tile.mix_stem(stem, from(start, stems.raw(stem)), bus);
+            }
+            self.watch(main, &mut watchers);
+        }
+        watchers.loudness.frames += frames;
+    }
+
+    fn fill_master(&mut self, fade_in: &mut FadeIn, frames: usize) {
+        let Master {
+            fade,
+            wet,
+            bypass,
+            consistency,
+            pre_fader,
+        } = &mut self.tile.master;
+        fade_in.fill(front(fade, frames));
+        self.wet.fill(front(wet, frames));
+        self.bypass.fill(front(bypass, frames));
+        self.consistency.fill(front(consistency, frames));
+        self.pre_fader.fill(front(pre_fader, frames));
+    }
+
+    fn fill_strip(&mut self, stem: usize, frames: usize) {
+        let StripLines { gains, widening } = &mut self.tile.strip;
+        let Some(fader) = self.faders.get_mut(stem) else {
+            return;
+        };
+        fader.widening.fill(front(widening, frames));
+        for (ramp, line) in fader.channels.iter_mut().zip(gains) {
+            ramp.fill(front(line, frames));
+        }
+    }
+
+    /// Writes a tile of the main bus, and shows the tile to those who watch.
+    fn watch(&mut self, main: [&mut [f32]; CHANNELS], watchers: &mut Watchers<'_>) {
         let Watchers {
             loudness,
             columns,
             history,
         } = watchers;
-        for ((frame, left), right) in sources.stems.iter().zip(main_left).zip(main_right) {
-            let fade = sources.fade_in.next_value();
-            let dry = [*left, *right].map(|sample| fade * sample);
-            let bypass = self.bypass.next_value();
-            let stem_gain = fade * (1.0 - bypass);
-            let consistency = self.consistency.next_value();
-            let pre = self.pre_fader.next_value();
-            let correction = frame.residual.map(|residual| consistency * residual);
-
-            let mut sum = [0.0; CHANNELS];
-            let mut heard = [[0.0; CHANNELS]; STEMS];
-            for (((raw, fader), bus), heard) in frame
-                .raw
-                .iter()
-                .zip(&mut self.faders)
-                .zip(&mut buses)
-                .zip(&mut heard)
-            {
-                let [left, right] = [raw[0] + correction[0], raw[1] + correction[1]];
-                let widened = fader.widening.next_value() * 0.5 * (left - right);
-                let pre_samples = [left, right];
-                let wide = [left + widened, right - widened];
-                for (channel, gain) in fader.channels.iter_mut().enumerate() {
-                    let post = gain.next_value() * wide[channel];
-                    sum[channel] += post;
-                    heard[channel] = stem_gain * post;
-                    if let Some(place) = bus[channel].next() {
-                        *place = if pre == 0.0 {
-                            heard[channel]
-                        } else {
-                            stem_gain * (pre * pre_samples[channel] + (1.0 - pre) * post)
-                        };
-                    }
-                }
+        let frames = main[0].len();
+        let [left, right] = main;
+        self.tile.finish([&mut *left, &mut *right]);
+        let buses = [
+            (&mut loudness.main, [&*left, &*right]),
+            (&mut loudness.input, self.tile.dry(frames)),
+        ];
+        for (spans, channels) in buses {
+            for (span, samples) in spans.iter_mut().zip(channels) {
+                span.add(&Span::of(samples));
             }
-            let wet = self.wet.next_value();
-            for (channel, place) in [left, right].into_iter().enumerate() {
-                // The dry part of the mix and the bypass in one: exact where all of it is dry.
-                let dry_part = bypass + (1.0 - bypass) * (1.0 - wet);
-                *place = stem_gain * wet * sum[channel] + dry_part * dry[channel];
-                loudness.main[channel].add(*place);
-                loudness.input[channel].add(dry[channel]);
-                for (stem, heard) in loudness.stems.iter_mut().zip(&heard) {
-                    stem[channel].add(heard[channel]);
-                }
-            }
-            columns.add(&heard, history);
         }
-        loudness.frames += sources.stems.len();
+        columns.add(self.tile.heard(frames), &mut loudness.stems, history);
     }
+}
+
+/// What comes from a frame on.
+fn from(start: usize, channels: [&[f32]; CHANNELS]) -> [&[f32]; CHANNELS] {
+    channels.map(|samples| samples.get(start..).unwrap_or_default())
 }

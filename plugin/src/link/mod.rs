@@ -6,17 +6,20 @@
 //! ```
 //!
 //! - [`delay_line`]: the dry signal, as late as the stems.
-//! - [`mixer`]: faders and switches, without clicks; [`ramp`]: the values that they move by.
+//! - [`mixer`]: faders and switches, without clicks; [`ramp`]: the values that they move by;
+//!   `tile`: their arithmetic.
 //! - `fade_in`: how playing begins anew.
 //! - [`host_clock`]: when waiting for the worker harms nobody.
-//! - `stem_stream`: the rings to and from the worker.
+//! - `stem_stream`: the rings to and from the worker; `stem_block`: what it gives for a block.
 
 pub mod delay_line;
 mod fade_in;
 pub mod host_clock;
 pub mod mixer;
 pub mod ramp;
+mod stem_block;
 mod stem_stream;
+mod tile;
 
 use std::sync::Arc;
 
@@ -24,9 +27,10 @@ use delay_line::DelayLine;
 use fade_in::FadeIn;
 pub use mixer::{Controls, Strip};
 use mixer::{Mixer, Sources, Watchers};
+use stem_block::StemBlock;
 pub(crate) use stem_stream::{Connection, StemStream};
 
-use crate::exchange::{CHANNELS, HostBlock, HostSetup, STEMS, StemSamples};
+use crate::exchange::{CHANNELS, HostBlock, HostSetup, STEMS};
 use crate::monitor::Monitor;
 use crate::monitor::history::ColumnWriter;
 use crate::monitor::meters::BlockLoudness;
@@ -46,7 +50,7 @@ pub struct AudioLink {
     fade_in: FadeIn,
     /// Whether nothing has been played since the reset: the controls then need no ramps.
     fresh: bool,
-    stems: Vec<StemSamples>,
+    stems: StemBlock,
     columns: ColumnWriter,
     monitor: Arc<Monitor>,
 }
@@ -71,7 +75,7 @@ impl AudioLink {
             mixer: Mixer::new(host.rate_hz),
             fade_in: FadeIn::new(latency_frames, host.rate_hz),
             fresh: true,
-            stems: vec![StemSamples::default(); host.max_block_frames.max(1)],
+            stems: StemBlock::new(host.max_block_frames.max(1)),
             columns,
             monitor,
         }
@@ -145,7 +149,7 @@ impl AudioLink {
         let mut stem_buses = stem_buses;
         let mut loudness = BlockLoudness::default();
         while !left.is_empty() && !right.is_empty() {
-            let frames = left.len().min(right.len()).min(self.stems.len());
+            let frames = left.len().min(right.len()).min(self.stems.max_frames());
             let main_block = [
                 split_front(&mut left, frames),
                 split_front(&mut right, frames),
@@ -172,9 +176,7 @@ impl AudioLink {
             }
         }
         let frames = main[0].len();
-        let Some(stems) = self.stems.get_mut(..frames) else {
-            return;
-        };
+        let stems = &mut self.stems;
         let mut playing = false;
         let separating = match &mut self.stream {
             Some(stream) if !stream.failed() => {
@@ -183,7 +185,7 @@ impl AudioLink {
                 !stream.failed()
             }
             _ => {
-                stems.fill(StemSamples::default());
+                stems.silence(0, frames);
                 false
             }
         };

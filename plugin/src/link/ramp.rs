@@ -3,9 +3,11 @@
 /// A linear ramp of fixed duration towards the latest target.
 #[derive(Clone, Debug)]
 pub struct Ramp {
-    value: f32,
+    /// Where the way to the target began.
+    from: f32,
     target: f32,
     step: f32,
+    /// Frames of the ramp still to come; the last of them is at the target.
     frames_left: u32,
     duration_frames: u32,
 }
@@ -15,7 +17,7 @@ impl Ramp {
     #[must_use]
     pub fn new(value: f32, duration_frames: u32) -> Self {
         Self {
-            value,
+            from: value,
             target: value,
             step: 0.0,
             frames_left: 0,
@@ -26,9 +28,10 @@ impl Ramp {
     /// Starts towards `target`, unless already on the way there. Real-time safe.
     pub fn move_to(&mut self, target: f32) {
         if target != self.target {
+            self.from = self.after(self.passed_frames());
             self.target = target;
             self.frames_left = self.duration_frames;
-            self.step = (target - self.value) / self.duration_frames as f32;
+            self.step = (target - self.from) / self.duration_frames as f32;
         }
     }
 
@@ -37,21 +40,37 @@ impl Ramp {
         *self = Self::new(target, self.duration_frames);
     }
 
-    /// The value of the next frame. Real-time safe.
-    pub fn next_value(&mut self) -> f32 {
-        match self.frames_left {
-            0 => {}
-            // Steps add up to almost the target; almost is not enough to null against the bounce.
-            1 => {
-                self.frames_left = 0;
-                self.value = self.target;
-            }
-            _ => {
-                self.frames_left -= 1;
-                self.value += self.step;
-            }
+    /// The values of the next frames, the same however they are cut into blocks. Real-time safe.
+    pub fn fill(&mut self, values: &mut [f32]) {
+        let passed_frames = self.passed_frames();
+        // The last frame is the target itself: steps that add up to almost the target are not enough
+        // to null against the bounce.
+        let moving_frames = (self.frames_left.saturating_sub(1) as usize).min(values.len());
+        let (moving, arrived) = values.split_at_mut(moving_frames);
+        // Of its place, not of the value before: so that many are computed at a time.
+        for (value, place) in moving.iter_mut().zip(1..) {
+            *value = self.after(passed_frames + place);
         }
-        self.value
+        self.frames_left -= moving_frames as u32;
+        if !arrived.is_empty() {
+            self.frames_left = 0;
+            arrived.fill(self.target);
+        }
+    }
+
+    /// Frames of the ramp that were given out.
+    fn passed_frames(&self) -> i32 {
+        (self.duration_frames - self.frames_left) as i32
+    }
+
+    /// The value after so many frames of the ramp, while it lasts.
+    #[inline]
+    fn after(&self, frames: i32) -> f32 {
+        if self.frames_left == 0 {
+            self.target
+        } else {
+            self.from + self.step * frames as f32
+        }
     }
 
     /// Where it is, or is going. Real-time safe.
@@ -59,17 +78,17 @@ impl Ramp {
     pub fn target(&self) -> f32 {
         self.target
     }
-
-    /// The value of all coming frames, if it does not change any more.
-    #[must_use]
-    pub fn settled(&self) -> Option<f32> {
-        (self.frames_left == 0).then_some(self.value)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn values(ramp: &mut Ramp, frames: usize, block: usize) -> Vec<f32> {
+        let mut values = vec![f32::NAN; frames];
+        values.chunks_mut(block).for_each(|block| ramp.fill(block));
+        values
+    }
 
     /// Guards against zipper noise on one side, and against 0.99999 for ever on the other.
     #[test]
@@ -77,23 +96,37 @@ mod tests {
         let mut ramp = Ramp::new(1.0, 882);
         ramp.move_to(0.1);
         let mut last = 1.0;
-        for _ in 0..882 {
-            let value = ramp.next_value();
+        for value in values(&mut ramp, 882, 64) {
             assert!(
                 (value - last).abs() < 0.9 / 882.0 * 1.01,
                 "{last} -> {value}"
             );
             last = value;
         }
-        assert_eq!(ramp.settled(), Some(0.1));
+        assert_eq!(last, 0.1);
+        assert_eq!(values(&mut ramp, 2, 1), [0.1; 2]);
         ramp.move_to(1.0);
-        for _ in 0..400 {
-            ramp.next_value();
+        let half = values(&mut ramp, 400, 64);
+        // From where it is, not from where it began.
+        ramp.move_to(0.0);
+        let turned = values(&mut ramp, 1, 1);
+        assert!((turned[0] - half[399]).abs() < 0.9 / 882.0, "{turned:?}");
+        ramp.move_to(0.5);
+        ramp.move_to(0.5);
+        values(&mut ramp, 882, 100);
+        assert_eq!(values(&mut ramp, 2, 1), [0.5; 2]);
+    }
+
+    /// Guards against sound that depends on the host's blocks.
+    #[test]
+    fn is_the_same_in_any_blocks() {
+        let whole = |block| {
+            let mut ramp = Ramp::new(0.0, 300);
+            ramp.move_to(0.7);
+            values(&mut ramp, 400, block)
+        };
+        for block in [1, 7, 299, 300, 301] {
+            assert_eq!(whole(block), whole(400), "blocks of {block}");
         }
-        ramp.move_to(1.0);
-        for _ in 0..482 {
-            ramp.next_value();
-        }
-        assert_eq!(ramp.settled(), Some(1.0));
     }
 }

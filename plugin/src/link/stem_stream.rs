@@ -8,9 +8,8 @@ use ringbuf::traits::{Consumer, Producer};
 use ringbuf::{HeapCons, HeapProd};
 
 use super::host_clock::{HostClock, MAX_WAIT};
-use crate::exchange::{
-    CHANNELS, HostBlock, HostSetup, InputFrame, Shared, StemFrame, StemSamples, Timing,
-};
+use super::stem_block::StemBlock;
+use crate::exchange::{CHANNELS, HostBlock, HostSetup, InputFrame, Shared, StemFrame, Timing};
 use crate::realtime;
 
 /// Pause between two looks at the ring while waiting.
@@ -54,13 +53,10 @@ pub(crate) struct StemStream {
     restarted: bool,
     /// So far behind it is quicker to begin anew than to work through what is too late already.
     give_up_frames: u64,
-    outgoing: Vec<InputFrame>,
-    incoming: Vec<StemFrame>,
 }
 
 impl StemStream {
     pub(crate) fn new(connection: Connection, host: HostSetup) -> Self {
-        let frames = host.max_block_frames.max(1);
         let lag_frames = connection.timing.lag_frames();
         Self {
             clock: HostClock::new(host, lag_frames),
@@ -71,8 +67,6 @@ impl StemStream {
             late: false,
             restarted: false,
             give_up_frames: (2 * lag_frames) as u64 + u64::from(host.rate_hz / 4),
-            outgoing: vec![InputFrame::default(); frames],
-            incoming: vec![StemFrame::default(); frames],
         }
     }
 
@@ -87,8 +81,6 @@ impl StemStream {
             late,
             restarted,
             give_up_frames: _,
-            outgoing: _,
-            incoming: _,
         } = self;
         clock.reset();
         *epoch = epoch.wrapping_add(1);
@@ -122,62 +114,53 @@ impl StemStream {
         self.connection.shared.failed()
     }
 
-    /// Sends one block of input and overwrites `stems`, of the same length, at most
-    /// `max_block_frames`.
+    /// Sends one block of input and overwrites as many frames of `stems`, which has room for them.
     ///
     /// Real-time safe, except where [`HostClock::free_wait`] says that waiting harms nobody.
-    pub(crate) fn process(&mut self, input: [&[f32]; CHANNELS], stems: &mut [StemSamples]) {
-        self.clock.block_begins(Instant::now(), stems.len());
+    pub(super) fn process(&mut self, input: [&[f32]; CHANNELS], stems: &mut StemBlock) {
+        let frames = input[0].len();
+        self.clock.block_begins(Instant::now(), frames);
         if !self.send(input) {
-            self.connection
-                .shared
-                .monitor
-                .count_late(stems.len(), !self.late);
+            let monitor = &self.connection.shared.monitor;
+            monitor.count_late(frames, !self.late);
             self.restart();
-            stems.fill(Default::default());
+            stems.silence(0, frames);
             return;
         }
         let lag_frames = self.connection.timing.lag_frames() as u64;
         let block_start = self.played_frames;
-        self.played_frames += stems.len() as u64;
-        let silent_frames = lag_frames
-            .saturating_sub(block_start)
-            .min(stems.len() as u64) as usize;
-        let (silent, wanted) = stems.split_at_mut(silent_frames);
-        silent.fill(Default::default());
+        self.played_frames += frames as u64;
+        let silent = lag_frames.saturating_sub(block_start).min(frames as u64) as usize;
+        stems.silence(0, silent);
         if self.restarted {
-            self.connection
-                .shared
-                .monitor
-                .count_late(silent_frames, false);
+            let monitor = &self.connection.shared.monitor;
+            monitor.count_late(silent, false);
         }
-        if wanted.is_empty() {
+        if silent == frames {
             // Room for the worker, who would otherwise stand before a ring full of the past.
-            self.drop_stale(STALE_BLOCKS * silent_frames);
+            self.drop_stale(STALE_BLOCKS * silent);
             return;
         }
-        let first_wanted = block_start + silent_frames as u64 - lag_frames;
-        let got_frames = self.receive_or_wait(first_wanted, wanted);
-        let passed_frames = first_wanted + wanted.len() as u64;
-        self.connection.shared.set_passed(passed_frames);
-        let (_, missing) = wanted.split_at_mut(got_frames);
-        self.late = match missing.len() {
-            0 => false,
-            missing_frames => {
-                let first = !self.late || got_frames > 0;
-                self.connection
-                    .shared
-                    .monitor
-                    .count_late(missing_frames, first);
-                true
-            }
+        let wanted = Wanted {
+            first: block_start + silent as u64 - lag_frames,
+            place: silent,
+            frames: frames - silent,
         };
-        missing.fill(Default::default());
-        if self
+        let got_frames = self.receive_or_wait(wanted, stems);
+        let passed_frames = wanted.first + wanted.frames as u64;
+        self.connection.shared.set_passed(passed_frames);
+        let missing_frames = wanted.frames - got_frames;
+        if missing_frames > 0 {
+            let first = !self.late || got_frames > 0;
+            let monitor = &self.connection.shared.monitor;
+            monitor.count_late(missing_frames, first);
+            stems.silence(wanted.place + got_frames, frames);
+        }
+        self.late = missing_frames > 0;
+        let overdue_frames = self
             .played_frames
-            .saturating_sub(lag_frames + self.received_frames)
-            > self.give_up_frames
-        {
+            .saturating_sub(lag_frames + self.received_frames);
+        if overdue_frames > self.give_up_frames {
             self.restart();
         }
     }
@@ -195,28 +178,23 @@ impl StemStream {
             }
         };
         let [left, right] = input;
-        let mut frames = 0;
-        for ((frame, &left), &right) in self.outgoing.iter_mut().zip(left).zip(right) {
-            *frame = InputFrame {
-                epoch,
-                samples: [bounded(left), bounded(right)],
-            };
-            frames += 1;
-        }
-        let outgoing = self.outgoing.get(..frames).unwrap_or_default();
-        self.connection.input.push_slice(outgoing) == frames
+        let frames = left.iter().zip(right).map(|(&left, &right)| InputFrame {
+            epoch,
+            samples: [bounded(left), bounded(right)],
+        });
+        self.connection.input.push_iter(frames) == left.len()
     }
 
-    /// Fills `wanted` from its beginning with the frames from `first_wanted` on; returns how many
-    /// there were, after waiting for them as long as that is free.
-    fn receive_or_wait(&mut self, first_wanted: u64, wanted: &mut [StemSamples]) -> usize {
-        let mut got_frames = self.receive(first_wanted, wanted);
+    /// Puts what is wanted into `stems`, from its beginning; returns how many frames there were, after
+    /// waiting for them as long as that is free.
+    fn receive_or_wait(&mut self, wanted: Wanted, stems: &mut StemBlock) -> usize {
+        let mut got_frames = self.receive(wanted, stems);
         let free_wait = self.clock.free_wait();
-        if got_frames == wanted.len() || free_wait < MIN_WAIT {
+        if got_frames == wanted.frames || free_wait < MIN_WAIT {
             return got_frames;
         }
         let began = Instant::now();
-        while got_frames < wanted.len() && !self.failed() {
+        while got_frames < wanted.frames && !self.failed() {
             if began.elapsed() + WAIT_STEP > free_wait {
                 if free_wait == MAX_WAIT {
                     // Offline, with a worker that does not answer: say so, once and for all, in
@@ -234,8 +212,7 @@ impl StemStream {
                 self.connection.worker.unpark();
                 thread::sleep(WAIT_STEP);
             });
-            let (_, rest) = wanted.split_at_mut(got_frames);
-            got_frames += self.receive(first_wanted + got_frames as u64, rest);
+            got_frames += self.receive(wanted.after(got_frames), stems);
         }
         self.clock.has_waited(began.elapsed());
         got_frames
@@ -252,33 +229,59 @@ impl StemStream {
         }
     }
 
-    /// Fills `wanted` with what is there of the frames from `first_wanted` on. Drops frames of
+    /// Puts into `stems` what is there of what is wanted; returns how many frames. Drops frames of
     /// other epochs and frames that come too late.
-    fn receive(&mut self, first_wanted: u64, wanted: &mut [StemSamples]) -> usize {
+    fn receive(&mut self, wanted: Wanted, stems: &mut StemBlock) -> usize {
         let mut got_frames = 0;
         loop {
-            let too_late = first_wanted.saturating_sub(self.received_frames);
-            let open = too_late + (wanted.len() - got_frames) as u64;
-            let at_once = (self.incoming.len() as u64).min(open) as usize;
-            let Some(incoming) = self.incoming.get_mut(..at_once) else {
+            let open = wanted.after(got_frames);
+            // Read where they lie. Those behind the ring's end come in the next round.
+            let (there, _) = self.connection.stems.as_slices();
+            let is_ours = |frame: &&StemFrame| frame.epoch == self.epoch;
+            let Some(ours) = there.first().map(|frame| is_ours(&frame)) else {
                 return got_frames;
             };
-            let popped = self.connection.stems.pop_slice(incoming);
-            if popped == 0 {
-                return got_frames;
+            let too_late = open.first.saturating_sub(self.received_frames);
+            let same = |at_most: usize| {
+                let frames = there.iter().take(at_most);
+                frames.take_while(|frame| is_ours(frame) == ours).count()
+            };
+            let done = if !ours {
+                same(there.len())
+            } else if too_late > 0 {
+                same(usize::try_from(too_late).unwrap_or(usize::MAX))
+            } else {
+                let frames = same(open.frames);
+                stems.put(open.place, there.get(..frames).unwrap_or_default());
+                got_frames += frames;
+                frames
+            };
+            if done == 0 {
+                return got_frames; // all that was wanted
             }
-            for frame in incoming.iter().take(popped) {
-                if frame.epoch != self.epoch {
-                    continue;
-                }
-                if self.received_frames >= first_wanted
-                    && let Some(place) = wanted.get_mut(got_frames)
-                {
-                    *place = frame.samples;
-                    got_frames += 1;
-                }
-                self.received_frames += 1;
+            if ours {
+                self.received_frames += done as u64;
             }
+            self.connection.stems.skip(done);
+        }
+    }
+}
+
+/// Frames that a block needs: so many from frame `first` of the stems on, at `place` in the block.
+#[derive(Clone, Copy)]
+struct Wanted {
+    first: u64,
+    place: usize,
+    frames: usize,
+}
+
+impl Wanted {
+    /// What is still wanted after `got_frames` of it.
+    fn after(self, got_frames: usize) -> Self {
+        Self {
+            first: self.first + got_frames as u64,
+            place: self.place + got_frames,
+            frames: self.frames - got_frames,
         }
     }
 }
