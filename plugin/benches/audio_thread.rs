@@ -177,11 +177,14 @@ fn turn(turns: u32) {
     }
 }
 
-/// How many turns take so long.
+/// How many turns take so long, between pauses: then they take several times as long as without.
 fn turns_for(time: Duration) -> u32 {
-    const TURNS: u32 = 4000;
+    const TURNS: u32 = 2000;
     let mut costs = Costs::with_capacity(CALIBRATION_BLOCKS);
-    (0..CALIBRATION_BLOCKS).for_each(|_| costs.time(|| turn(TURNS)));
+    for _ in 0..CALIBRATION_BLOCKS {
+        costs.time(|| turn(TURNS));
+        std::thread::sleep(PAUSE);
+    }
     (f64::from(TURNS) * time.as_secs_f64() / costs.median().as_secs_f64()) as u32
 }
 

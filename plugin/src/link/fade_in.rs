@@ -4,6 +4,7 @@
 //! ended abruptly. A host that renders gets no fade: its first frames must be those of `bounce`.
 
 use super::ramp::Ramp;
+use super::tile::{Line, TILE_FRAMES};
 
 /// Length of the fade.
 const FADE_SECONDS: f64 = 0.01;
@@ -48,23 +49,24 @@ impl FadeIn {
         self.playing = playing;
     }
 
-    /// The gains of the next frames. Real-time safe.
-    pub(super) fn fill(&mut self, gains: &mut [f32]) {
-        let before = self.frames_before.min(gains.len());
+    /// The gains of the next frames, of which the first `frames` are taken. Real-time safe.
+    pub(super) fn next_line(&mut self, frames: usize) -> Line {
+        let before = self.frames_before.min(frames);
         self.frames_before -= before;
-        let (silent, heard) = gains.split_at_mut(before);
-        silent.fill(if self.playing { 0.0 } else { 1.0 });
-        if heard.is_empty() {
-            return;
-        }
-        if self.gain.target() == 0.0 {
-            if self.playing {
-                self.gain.move_to(1.0);
-            } else {
-                self.gain.jump_to(1.0);
+        let mut line = [if self.playing { 0.0 } else { 1.0 }; TILE_FRAMES];
+        if before < frames {
+            if self.gain.target() == 0.0 {
+                if self.playing {
+                    self.gain.move_to(1.0);
+                } else {
+                    self.gain.jump_to(1.0);
+                }
             }
+            let gains = self.gain.next_line(frames - before);
+            let heard = line.iter_mut().skip(before);
+            heard.zip(gains).for_each(|(place, gain)| *place = gain);
         }
-        self.gain.fill(heard);
+        line
     }
 }
 
@@ -73,8 +75,11 @@ mod tests {
     use super::*;
 
     fn gains(fade: &mut FadeIn, frames: usize) -> Vec<f32> {
-        let mut gains = vec![f32::NAN; frames];
-        gains.chunks_mut(64).for_each(|block| fade.fill(block));
+        let mut gains = Vec::new();
+        while gains.len() < frames {
+            let block = TILE_FRAMES.min(frames - gains.len());
+            gains.extend(&fade.next_line(block)[..block]);
+        }
         gains
     }
 

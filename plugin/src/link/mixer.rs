@@ -23,7 +23,7 @@ use super::Bus;
 use super::fade_in::FadeIn;
 use super::ramp::Ramp;
 use super::stem_block::StemBlock;
-use super::tile::{Master, StripLines, TILE_FRAMES, Tile, front};
+use super::tile::{Line, MasterLines, Pair, StripLines, TILE_FRAMES, Tile, lines_from, write_from};
 
 /// Time that a change of any control takes.
 const RAMP_SECONDS: f64 = 0.02;
@@ -96,7 +96,6 @@ pub(super) struct Mixer {
     bypass: Ramp,
     consistency: Ramp,
     pre_fader: Ramp,
-    tile: Tile,
 }
 
 /// What one block is made of.
@@ -126,7 +125,6 @@ impl Mixer {
             bypass: ramp(0.0),
             consistency: ramp(1.0),
             pre_fader: ramp(0.0),
-            tile: Tile::EMPTY,
         }
     }
 
@@ -139,7 +137,6 @@ impl Mixer {
             bypass,
             consistency,
             pre_fader,
-            tile: _, // filled anew for every tile
         } = self;
         let go = |ramp: &mut Ramp, target: f32| {
             if at_once {
@@ -174,77 +171,65 @@ impl Mixer {
         mut watchers: Watchers<'_>,
     ) {
         let Sources { stems, fade_in } = sources;
+        let (mut main, mut stem_buses) = (main, stem_buses);
         let frames = main[0].len();
-        let mut mains = main.map(|channel| channel.chunks_mut(TILE_FRAMES));
-        let mut buses = stem_buses.map(|bus| bus.map(|channel| channel.chunks_mut(TILE_FRAMES)));
         for start in (0..frames).step_by(TILE_FRAMES) {
-            let main = mains
-                .each_mut()
-                .map(|tiles| tiles.next().unwrap_or_default());
-            let tile_frames = main[0].len();
-            self.fill_master(fade_in, tile_frames);
-            let dry = main.each_ref().map(|channel| &**channel);
-            self.tile.begin(dry, from(start, stems.residual()));
-            for (stem, bus) in buses.iter_mut().enumerate() {
-                self.fill_strip(stem, tile_frames);
-                let bus = bus.each_mut().map(|tiles| tiles.next().unwrap_or_default());
-                self.tile.mix_stem(stem, from(start, stems.raw(stem)), bus);
+            let tile_frames = TILE_FRAMES.min(frames - start);
+            let dry = lines_from(start, main.each_ref().map(|channel| &**channel));
+            let residual = lines_from(start, stems.residual());
+            let master = self.next_master(fade_in, tile_frames);
+            let mut tile = Tile::new(master, dry, residual);
+            for (stem, (fader, bus)) in self.faders.iter_mut().zip(&mut stem_buses).enumerate() {
+                let raw = lines_from(start, stems.raw(stem));
+                let mixed = tile.mix_stem(stem, raw, &fader.next_lines(tile_frames));
+                write_from(start, &mixed, bus);
             }
-            self.watch(main, &mut watchers);
+            let mixed = tile.main();
+            write_from(start, &mixed, &mut main);
+            watchers.see(&tile, &mixed, tile_frames);
         }
         watchers.loudness.frames += frames;
     }
 
-    fn fill_master(&mut self, fade_in: &mut FadeIn, frames: usize) {
-        let Master {
-            fade,
-            wet,
-            bypass,
-            consistency,
-            pre_fader,
-        } = &mut self.tile.master;
-        fade_in.fill(front(fade, frames));
-        self.wet.fill(front(wet, frames));
-        self.bypass.fill(front(bypass, frames));
-        self.consistency.fill(front(consistency, frames));
-        self.pre_fader.fill(front(pre_fader, frames));
-    }
-
-    fn fill_strip(&mut self, stem: usize, frames: usize) {
-        let StripLines { gains, widening } = &mut self.tile.strip;
-        let Some(fader) = self.faders.get_mut(stem) else {
-            return;
-        };
-        fader.widening.fill(front(widening, frames));
-        for (ramp, line) in fader.channels.iter_mut().zip(gains) {
-            ramp.fill(front(line, frames));
+    fn next_master(&mut self, fade_in: &mut FadeIn, frames: usize) -> MasterLines {
+        MasterLines {
+            fade: fade_in.next_line(frames),
+            wet: self.wet.next_line(frames),
+            bypass: self.bypass.next_line(frames),
+            consistency: self.consistency.next_line(frames),
+            pre_fader: self.pre_fader.next_line(frames),
         }
-    }
-
-    /// Writes a tile of the main bus, and shows the tile to those who watch.
-    fn watch(&mut self, main: [&mut [f32]; CHANNELS], watchers: &mut Watchers<'_>) {
-        let Watchers {
-            loudness,
-            columns,
-            history,
-        } = watchers;
-        let frames = main[0].len();
-        let [left, right] = main;
-        self.tile.finish([&mut *left, &mut *right]);
-        let buses = [
-            (&mut loudness.main, [&*left, &*right]),
-            (&mut loudness.input, self.tile.dry(frames)),
-        ];
-        for (spans, channels) in buses {
-            for (span, samples) in spans.iter_mut().zip(channels) {
-                span.add(&Span::of(samples));
-            }
-        }
-        columns.add(self.tile.heard(frames), &mut loudness.stems, history);
     }
 }
 
-/// What comes from a frame on.
-fn from(start: usize, channels: [&[f32]; CHANNELS]) -> [&[f32]; CHANNELS] {
-    channels.map(|samples| samples.get(start..).unwrap_or_default())
+impl Fader {
+    fn next_lines(&mut self, frames: usize) -> StripLines {
+        StripLines {
+            gains: self.channels.each_mut().map(|ramp| ramp.next_line(frames)),
+            widening: self.widening.next_line(frames),
+        }
+    }
+}
+
+impl Watchers<'_> {
+    /// Shows them so many frames of a tile, whose main bus is `main`.
+    fn see(&mut self, tile: &Tile, main: &Pair, frames: usize) {
+        let Self {
+            loudness,
+            columns,
+            history,
+        } = self;
+        for (spans, lines) in [(&mut loudness.main, main), (&mut loudness.input, &tile.dry)] {
+            for (span, line) in spans.iter_mut().zip(lines) {
+                span.add(&Span::of(first(line, frames)));
+            }
+        }
+        let heard = tile.heard.each_ref();
+        let heard = heard.map(|lines| lines.each_ref().map(|line| first(line, frames)));
+        columns.add(heard, &mut loudness.stems, history);
+    }
+}
+
+fn first(line: &Line, frames: usize) -> &[f32] {
+    line.get(..frames).unwrap_or_default()
 }

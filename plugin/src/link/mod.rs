@@ -6,7 +6,7 @@
 //! ```
 //!
 //! - [`delay_line`]: the dry signal, as late as the stems.
-//! - [`mixer`]: faders and switches, without clicks; [`ramp`]: the values that they move by;
+//! - [`mixer`]: faders and switches, without clicks; `ramp`: the values that they move by;
 //!   `tile`: their arithmetic.
 //! - `fade_in`: how playing begins anew.
 //! - [`host_clock`]: when waiting for the worker harms nobody.
@@ -16,7 +16,7 @@ pub mod delay_line;
 mod fade_in;
 pub mod host_clock;
 pub mod mixer;
-pub mod ramp;
+mod ramp;
 mod stem_block;
 mod stem_stream;
 mod tile;

@@ -1,8 +1,10 @@
 //! A control value that moves without clicks, and is exact once it has arrived.
 
+use super::tile::{Line, TILE_FRAMES};
+
 /// A linear ramp of fixed duration towards the latest target.
 #[derive(Clone, Debug)]
-pub struct Ramp {
+pub(super) struct Ramp {
     /// Where the way to the target began.
     from: f32,
     target: f32,
@@ -15,7 +17,7 @@ pub struct Ramp {
 impl Ramp {
     /// Stands at `value`; every later change takes `duration_frames`.
     #[must_use]
-    pub fn new(value: f32, duration_frames: u32) -> Self {
+    pub(super) fn new(value: f32, duration_frames: u32) -> Self {
         Self {
             from: value,
             target: value,
@@ -26,7 +28,7 @@ impl Ramp {
     }
 
     /// Starts towards `target`, unless already on the way there. Real-time safe.
-    pub fn move_to(&mut self, target: f32) {
+    pub(super) fn move_to(&mut self, target: f32) {
         if target != self.target {
             self.from = self.after(self.passed_frames());
             self.target = target;
@@ -36,26 +38,20 @@ impl Ramp {
     }
 
     /// Is at `target` at once. Real-time safe.
-    pub fn jump_to(&mut self, target: f32) {
+    pub(super) fn jump_to(&mut self, target: f32) {
         *self = Self::new(target, self.duration_frames);
     }
 
-    /// The values of the next frames, the same however they are cut into blocks. Real-time safe.
-    pub fn fill(&mut self, values: &mut [f32]) {
-        let passed_frames = self.passed_frames();
-        // The last frame is the target itself: steps that add up to almost the target are not enough
-        // to null against the bounce.
-        let moving_frames = (self.frames_left.saturating_sub(1) as usize).min(values.len());
-        let (moving, arrived) = values.split_at_mut(moving_frames);
-        // Of its place, not of the value before: so that many are computed at a time.
-        for (value, place) in moving.iter_mut().zip(1..) {
-            *value = self.after(passed_frames + place);
-        }
-        self.frames_left -= moving_frames as u32;
-        if !arrived.is_empty() {
-            self.frames_left = 0;
-            arrived.fill(self.target);
-        }
+    /// The values of the next frames, of which the first `frames` are taken; the same however they are
+    /// cut into blocks. Real-time safe.
+    #[inline]
+    pub(super) fn next_line(&mut self, frames: usize) -> Line {
+        let next = self.passed_frames() + 1;
+        // Each of its own place, not of the value before it: so several are computed at a time.
+        let places: [i32; TILE_FRAMES] = std::array::from_fn(|place| next + place as i32);
+        let line = places.map(|place| self.after(place));
+        self.frames_left = self.frames_left.saturating_sub(frames as u32);
+        line
     }
 
     /// Frames of the ramp that were given out.
@@ -63,10 +59,11 @@ impl Ramp {
         (self.duration_frames - self.frames_left) as i32
     }
 
-    /// The value after so many frames of the ramp, while it lasts.
+    /// The value after so many frames of the ramp. The last of them is the target itself: steps that
+    /// add up to almost the target are not enough to null against the bounce.
     #[inline]
     fn after(&self, frames: i32) -> f32 {
-        if self.frames_left == 0 {
+        if frames >= self.duration_frames as i32 {
             self.target
         } else {
             self.from + self.step * frames as f32
@@ -75,7 +72,7 @@ impl Ramp {
 
     /// Where it is, or is going. Real-time safe.
     #[must_use]
-    pub fn target(&self) -> f32 {
+    pub(super) fn target(&self) -> f32 {
         self.target
     }
 }
@@ -85,8 +82,11 @@ mod tests {
     use super::*;
 
     fn values(ramp: &mut Ramp, frames: usize, block: usize) -> Vec<f32> {
-        let mut values = vec![f32::NAN; frames];
-        values.chunks_mut(block).for_each(|block| ramp.fill(block));
+        let mut values = Vec::new();
+        while values.len() < frames {
+            let block = block.min(TILE_FRAMES).min(frames - values.len());
+            values.extend(&ramp.next_line(block)[..block]);
+        }
         values
     }
 
@@ -96,7 +96,7 @@ mod tests {
         let mut ramp = Ramp::new(1.0, 882);
         ramp.move_to(0.1);
         let mut last = 1.0;
-        for value in values(&mut ramp, 882, 64) {
+        for value in values(&mut ramp, 882, 16) {
             assert!(
                 (value - last).abs() < 0.9 / 882.0 * 1.01,
                 "{last} -> {value}"
@@ -106,14 +106,14 @@ mod tests {
         assert_eq!(last, 0.1);
         assert_eq!(values(&mut ramp, 2, 1), [0.1; 2]);
         ramp.move_to(1.0);
-        let half = values(&mut ramp, 400, 64);
+        let half = values(&mut ramp, 400, 16);
         // From where it is, not from where it began.
         ramp.move_to(0.0);
         let turned = values(&mut ramp, 1, 1);
         assert!((turned[0] - half[399]).abs() < 0.9 / 882.0, "{turned:?}");
         ramp.move_to(0.5);
         ramp.move_to(0.5);
-        values(&mut ramp, 882, 100);
+        values(&mut ramp, 882, 13);
         assert_eq!(values(&mut ramp, 2, 1), [0.5; 2]);
     }
 
@@ -125,8 +125,8 @@ mod tests {
             ramp.move_to(0.7);
             values(&mut ramp, 400, block)
         };
-        for block in [1, 7, 299, 300, 301] {
-            assert_eq!(whole(block), whole(400), "blocks of {block}");
+        for block in [1, 7, 15] {
+            assert_eq!(whole(block), whole(16), "blocks of {block}");
         }
     }
 }

@@ -2,42 +2,26 @@
 //!
 //! Every step goes over one line of values after another instead of doing all there is to do for one
 //! frame after another: the compiler makes instructions of it that take several frames at once, and what
-//! a block costs does not depend on what is moving in it.
+//! a block costs does not depend on what is moving in it. A tile is always computed whole, also where
+//! fewer frames are left, and is short: between two blocks of a host the caches forget everything, and
+//! then memory costs more than arithmetic.
 
 use crate::exchange::{CHANNELS, STEMS};
 
 use super::Bus;
 
-/// Frames of a tile at most. Few enough for all lines to stay in the nearest cache.
-pub(super) const TILE_FRAMES: usize = 64;
+/// Frames of a tile.
+pub(super) const TILE_FRAMES: usize = 16;
 
-/// One value for each frame of a tile; what lies behind the frames of a shorter tile is of older ones.
+/// One value for each frame of a tile. What lies behind the last frame of a block means nothing.
 pub(super) type Line = [f32; TILE_FRAMES];
 
-const EMPTY: Line = [0.0; TILE_FRAMES];
-
-/// What is on the way from the stems to the buses.
-#[derive(Clone, Debug)]
-pub(super) struct Tile {
-    /// Values of the mixer's ramps.
-    pub(super) master: Master,
-    pub(super) strip: StripLines,
-    /// Of a stem on its own bus.
-    stem_gain: Line,
-    correction: [Line; CHANNELS],
-    dry: [Line; CHANNELS],
-    sum: [Line; CHANNELS],
-    heard: [[Line; CHANNELS]; STEMS],
-    /// Of one stem, before and behind its strip, and on its bus.
-    pre: [Line; CHANNELS],
-    post: Line,
-    widened: Line,
-    out: Line,
-}
+/// The same of two channels.
+pub(super) type Pair = [Line; CHANNELS];
 
 /// The master's values, frame by frame.
-#[derive(Clone, Debug)]
-pub(super) struct Master {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MasterLines {
     pub(super) fade: Line,
     pub(super) wet: Line,
     pub(super) bypass: Line,
@@ -45,113 +29,66 @@ pub(super) struct Master {
     pub(super) pre_fader: Line,
 }
 
-/// The values of the strip that is mixed just now, frame by frame.
-#[derive(Clone, Debug)]
+/// A strip's values, frame by frame.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct StripLines {
-    pub(super) gains: [Line; CHANNELS],
+    pub(super) gains: Pair,
     pub(super) widening: Line,
 }
 
-impl Tile {
-    pub(super) const EMPTY: Self = Self {
-        master: Master {
-            fade: EMPTY,
-            wet: EMPTY,
-            bypass: EMPTY,
-            consistency: EMPTY,
-            pre_fader: EMPTY,
-        },
-        strip: StripLines {
-            gains: [EMPTY; CHANNELS],
-            widening: EMPTY,
-        },
-        stem_gain: EMPTY,
-        correction: [EMPTY; CHANNELS],
-        dry: [EMPTY; CHANNELS],
-        sum: [EMPTY; CHANNELS],
-        heard: [[EMPTY; CHANNELS]; STEMS],
-        pre: [EMPTY; CHANNELS],
-        post: EMPTY,
-        widened: EMPTY,
-        out: EMPTY,
-    };
+/// What is on the way from the stems to the main bus.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile {
+    master: MasterLines,
+    /// Of a stem on its own bus.
+    stem_gain: Line,
+    correction: Pair,
+    /// The dry signal as it is heard.
+    pub(super) dry: Pair,
+    sum: Pair,
+    /// Every stem behind its strip, as it is heard.
+    pub(super) heard: [Pair; STEMS],
+}
 
-    /// Takes what does not belong to one stem, after [`Tile::master`] was filled. Real-time safe.
-    pub(super) fn begin(&mut self, dry: [&[f32]; CHANNELS], residual: [&[f32]; CHANNELS]) {
-        let frames = dry[0].len();
-        let Master {
-            fade,
-            bypass,
-            consistency,
-            ..
-        } = &self.master;
-        combine(
-            frames,
-            &mut self.stem_gain,
-            [fade, bypass],
-            |[fade, bypass]| fade * (1.0 - bypass),
-        );
-        for channel in 0..CHANNELS {
-            scale(&mut self.dry[channel], fade, dry[channel]);
-            scale(
-                &mut self.correction[channel],
-                consistency,
-                residual[channel],
-            );
-            front(&mut self.sum[channel], frames).fill(0.0);
+impl Tile {
+    /// Begins with what does not belong to one stem. Real-time safe.
+    #[inline]
+    pub(super) fn new(master: MasterLines, dry: Pair, residual: Pair) -> Self {
+        let stem_gain = line([master.fade, master.bypass], |[fade, bypass]| {
+            fade * (1.0 - bypass)
+        });
+        Self {
+            stem_gain,
+            correction: residual.map(|residual| product(master.consistency, residual)),
+            dry: dry.map(|dry| product(master.fade, dry)),
+            sum: Default::default(),
+            heard: Default::default(),
+            master,
         }
     }
 
-    /// Mixes a stem in, after [`Tile::strip`] was filled, and writes its bus. Real-time safe.
-    pub(super) fn mix_stem(&mut self, stem: usize, raw: [&[f32]; CHANNELS], bus: Bus<'_>) {
-        let frames = bus[0].len();
-        let Self {
-            master,
-            strip,
-            stem_gain,
-            correction,
-            sum,
-            heard,
-            pre,
-            post,
-            widened,
-            out,
-            dry: _,
-        } = self;
-        let Some(heard) = heard.get_mut(stem) else {
-            return;
+    /// Mixes a stem in, and gives what is to be on its bus. Real-time safe.
+    #[inline]
+    pub(super) fn mix_stem(&mut self, stem: usize, raw: Pair, strip: &StripLines) -> Pair {
+        let Some(heard) = self.heard.get_mut(stem) else {
+            return raw; // there are no more stems
         };
-        for ((pre, raw), correction) in pre.iter_mut().zip(raw).zip(correction) {
-            let samples = raw.iter().zip(correction.iter());
-            for (place, (raw, correction)) in pre.iter_mut().zip(samples) {
-                *place = raw + correction;
-            }
-        }
-        let [left, right] = &*pre;
-        combine(
-            frames,
-            widened,
-            [&strip.widening, left, right],
-            |[widening, left, right]| widening * 0.5 * (left - right),
-        );
-        // What is added to the left is taken from the right.
-        let sides = [1.0, -1.0];
-        for (channel, bus) in bus.into_iter().enumerate() {
-            let (pre, heard, side) = (&pre[channel], &mut heard[channel], sides[channel]);
-            combine(
-                frames,
-                post,
-                [&strip.gains[channel], pre, widened],
-                |[gain, pre, widened]| gain * (pre + side * widened),
-            );
-            for (sum, post) in sum[channel].iter_mut().zip(&*post).take(frames) {
-                *sum += post;
-            }
-            combine(frames, heard, [stem_gain, post], |[gain, post]| gain * post);
-            combine(
-                frames,
-                out,
-                [&master.pre_fader, stem_gain, pre, post, heard],
+        let (pre_fader, stem_gain) = (self.master.pre_fader, self.stem_gain);
+        let add = |[a, b]: [f32; 2]| a + b;
+        let left = line([raw[0], self.correction[0]], add);
+        let right = line([raw[1], self.correction[1]], add);
+        let widened = line([strip.widening, left, right], |[widening, left, right]| {
+            widening * 0.5 * (left - right)
+        });
+        let wide_left = line([left, widened], add);
+        let wide_right = line([right, widened], |[right, widened]| right - widened);
+        let mut bus = [left, right];
+        for (channel, wide) in [wide_left, wide_right].into_iter().enumerate() {
+            let post = product(strip.gains[channel], wide);
+            self.sum[channel] = line([self.sum[channel], post], add);
+            heard[channel] = product(stem_gain, post);
+            bus[channel] = line(
+                [pre_fader, stem_gain, bus[channel], post, heard[channel]],
                 |[pre_fader, gain, pre, post, heard]| {
                     if pre_fader == 0.0 {
                         heard
@@ -160,70 +97,68 @@ impl Tile {
                     }
                 },
             );
-            copy(bus, out);
+        }
+        bus
+    }
+
+    /// The main bus, after all stems. Real-time safe.
+    #[inline]
+    pub(super) fn main(&self) -> Pair {
+        let MasterLines { wet, bypass, .. } = self.master;
+        std::array::from_fn(|channel| {
+            let inputs = [
+                self.stem_gain,
+                wet,
+                bypass,
+                self.sum[channel],
+                self.dry[channel],
+            ];
+            line(inputs, |[gain, wet, bypass, sum, dry]| {
+                // The dry part of the mix and the bypass in one: exact where all of it is dry.
+                let dry_part = bypass + (1.0 - bypass) * (1.0 - wet);
+                gain * wet * sum + dry_part * dry
+            })
+        })
+    }
+}
+
+/// The lines that begin at a frame; silence behind the end.
+pub(super) fn lines_from(start: usize, channels: [&[f32]; CHANNELS]) -> Pair {
+    channels.map(|samples| {
+        let samples = samples.get(start..).unwrap_or_default();
+        match samples.first_chunk() {
+            Some(whole) => *whole,
+            None => {
+                let mut line = Line::default();
+                copy(&mut line, samples);
+                line
+            }
+        }
+    })
+}
+
+/// Writes lines to where they begin in a bus, as much of them as the bus has room for.
+pub(super) fn write_from(start: usize, lines: &Pair, bus: &mut Bus<'_>) {
+    for (channel, line) in bus.iter_mut().zip(lines) {
+        let room = channel.get_mut(start..).unwrap_or_default();
+        match room.first_chunk_mut() {
+            Some(whole) => *whole = *line,
+            None => copy(room, line),
         }
     }
-
-    /// Writes the main bus, after all stems. Real-time safe.
-    pub(super) fn finish(&mut self, main: [&mut [f32]; CHANNELS]) {
-        let Master { wet, bypass, .. } = &self.master;
-        let lines = self.sum.iter().zip(&self.dry);
-        for (main, (sum, dry)) in main.into_iter().zip(lines) {
-            combine(
-                main.len(),
-                &mut self.out,
-                [&self.stem_gain, wet, bypass, sum, dry],
-                |[gain, wet, bypass, sum, dry]| {
-                    // The dry part of the mix and the bypass in one: exact where all of it is dry.
-                    let dry_part = bypass + (1.0 - bypass) * (1.0 - wet);
-                    gain * wet * sum + dry_part * dry
-                },
-            );
-            copy(main, &self.out);
-        }
-    }
-
-    /// The dry signal of so many frames as it is heard.
-    pub(super) fn dry(&self, frames: usize) -> [&[f32]; CHANNELS] {
-        self.dry.each_ref().map(|line| first(line, frames))
-    }
-
-    /// Every stem behind its strip, as it is heard, of so many frames.
-    pub(super) fn heard(&self, frames: usize) -> [[&[f32]; CHANNELS]; STEMS] {
-        let channels = self.heard.each_ref();
-        channels.map(|stem| stem.each_ref().map(|line| first(line, frames)))
-    }
 }
 
-/// The first `frames` of a line, to be written.
-pub(super) fn front(line: &mut Line, frames: usize) -> &mut [f32] {
-    line.get_mut(..frames).unwrap_or_default()
+fn copy(to: &mut [f32], from: &[f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
-fn first(line: &Line, frames: usize) -> &[f32] {
-    line.get(..frames).unwrap_or_default()
-}
-
-/// Computes the first `frames` of `line` from those of other lines.
+/// Computes a line from others, frame by frame.
 #[inline(always)] // or nothing is computed side by side
-fn combine<const INPUTS: usize>(
-    frames: usize,
-    line: &mut Line,
-    inputs: [&Line; INPUTS],
-    value: impl Fn([f32; INPUTS]) -> f32,
-) {
-    for (frame, place) in line.iter_mut().enumerate().take(frames) {
-        *place = value(inputs.map(|input| input[frame])); // all lines have one length
-    }
+fn line<const INPUTS: usize>(inputs: [Line; INPUTS], value: impl Fn([f32; INPUTS]) -> f32) -> Line {
+    std::array::from_fn(|frame| value(inputs.each_ref().map(|input| input[frame])))
 }
 
-/// Overwrites the beginning of `line` with scaled samples.
-fn scale(line: &mut Line, factors: &Line, samples: &[f32]) {
-    for (place, (factor, sample)) in line.iter_mut().zip(factors.iter().zip(samples)) {
-        *place = factor * sample;
-    }
-}
-
-fn copy(to: &mut [f32], line: &Line) {
-    to.iter_mut().zip(line).for_each(|(to, from)| *to = *from);
+#[inline(always)]
+fn product(factors: Line, samples: Line) -> Line {
+    line([factors, samples], |[factor, sample]| factor * sample)
 }
