@@ -7,14 +7,7 @@
 //! Interrupts, other threads and the hypervisor stretch blocks as well, and no clock tells them apart
 //! from what is ours. So beside each block an empty loop is timed that takes as long as a usual block and
 //! touches no memory: what is stretched as often and as much as that is not ours. Of one's own on the
-//! audio thread would be page faults, which are counted, and blocks that do more than others:
-//!
-//! ```sh
-//! valgrind --tool=callgrind --collect-atstart=no --toggle-collect='*AudioLink*process*' \
-//!     --dump-after='*AudioLink*process*' target/release/deps/audio_thread-* 2000
-//! ```
-//!
-//! counts the instructions of each.
+//! audio thread would be page faults, which are counted.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -222,9 +215,15 @@ struct Costs {
 
 impl Costs {
     fn with_capacity(blocks: usize) -> Self {
+        // Touched, or the audio thread pays for the pages.
+        let touched = || {
+            let mut costs = vec![Duration::MAX; blocks];
+            std::hint::black_box(&mut costs).clear();
+            costs
+        };
         Self {
-            wall: Vec::with_capacity(blocks),
-            thread: Vec::with_capacity(blocks),
+            wall: touched(),
+            thread: touched(),
         }
     }
 

@@ -16,7 +16,6 @@ use super::connect::Connection;
 use super::values::{Param, Switch};
 use super::view::{Action, Change, EditorView, Phase};
 use crate::monitor::meters::BlockLoudness;
-use crate::monitor::span::Span;
 use crate::monitor::{self, Activation, ChangeState, Column, ModelInfo, Monitor};
 use crate::params::BunriParams;
 use crate::presets::STEM_PRESETS;
@@ -151,9 +150,10 @@ fn block(peak: f32) -> BlockLoudness {
         frames: 480,
         ..BlockLoudness::default()
     };
-    let span = Span::of(&[peak; 480]);
-    loudness.stems[1][0] = span;
-    loudness.main[1] = span;
+    for _ in 0..480 {
+        loudness.stems[1][0].add(peak);
+        loudness.main[1].add(peak);
+    }
     loudness
 }
 

@@ -4,7 +4,6 @@
 //! ended abruptly. A host that renders gets no fade: its first frames must be those of `bounce`.
 
 use super::ramp::Ramp;
-use super::tile::{Line, TILE_FRAMES};
 
 /// Length of the fade.
 const FADE_SECONDS: f64 = 0.01;
@@ -49,24 +48,21 @@ impl FadeIn {
         self.playing = playing;
     }
 
-    /// The gains of the next frames, of which the first `frames` are taken. Real-time safe.
-    pub(super) fn next_line(&mut self, frames: usize) -> Line {
-        let before = self.frames_before.min(frames);
-        self.frames_before -= before;
-        let mut line = [if self.playing { 0.0 } else { 1.0 }; TILE_FRAMES];
-        if before < frames {
-            if self.gain.target() == 0.0 {
-                if self.playing {
-                    self.gain.move_to(1.0);
-                } else {
-                    self.gain.jump_to(1.0);
-                }
-            }
-            let gains = self.gain.next_line(frames - before);
-            let heard = line.iter_mut().skip(before);
-            heard.zip(gains).for_each(|(place, gain)| *place = gain);
+    /// The gain of the next frame. Real-time safe.
+    #[inline]
+    pub(super) fn next_value(&mut self) -> f32 {
+        if self.frames_before > 0 {
+            self.frames_before -= 1;
+            return if self.playing { 0.0 } else { 1.0 };
         }
-        line
+        if self.gain.target() == 0.0 {
+            if self.playing {
+                self.gain.move_to(1.0);
+            } else {
+                self.gain.jump_to(1.0);
+            }
+        }
+        self.gain.next_value()
     }
 }
 
@@ -75,12 +71,7 @@ mod tests {
     use super::*;
 
     fn gains(fade: &mut FadeIn, frames: usize) -> Vec<f32> {
-        let mut gains = Vec::new();
-        while gains.len() < frames {
-            let block = TILE_FRAMES.min(frames - gains.len());
-            gains.extend(&fade.next_line(block)[..block]);
-        }
-        gains
+        (0..frames).map(|_| fade.next_value()).collect()
     }
 
     /// Guards against a fade that eats the first frames of a render.

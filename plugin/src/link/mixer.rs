@@ -14,16 +14,13 @@
 //! are stereo recordings, whose middle must stay untouched; a constant-power law would turn every
 //! stem down by 3 dB at the centre, or boost it by 3 dB at the sides and clip.
 
-use crate::exchange::{CHANNELS, STEMS};
+use crate::exchange::{CHANNELS, STEMS, StemSamples};
 use crate::monitor::history::{ColumnWriter, History};
 use crate::monitor::meters::BlockLoudness;
-use crate::monitor::span::Span;
 
 use super::Bus;
 use super::fade_in::FadeIn;
 use super::ramp::Ramp;
-use super::stem_block::StemBlock;
-use super::tile::{Line, MasterLines, Pair, StripLines, TILE_FRAMES, Tile, lines_from, write_from};
 
 /// Time that a change of any control takes.
 const RAMP_SECONDS: f64 = 0.02;
@@ -100,7 +97,7 @@ pub(super) struct Mixer {
 
 /// What one block is made of.
 pub(super) struct Sources<'a> {
-    pub(super) stems: &'a StemBlock,
+    pub(super) stems: &'a [StemSamples],
     pub(super) fade_in: &'a mut FadeIn,
 }
 
@@ -168,68 +165,63 @@ impl Mixer {
         sources: Sources<'_>,
         main: Bus<'_>,
         stem_buses: [Bus<'_>; STEMS],
-        mut watchers: Watchers<'_>,
+        watchers: Watchers<'_>,
     ) {
-        let Sources { stems, fade_in } = sources;
-        let (mut main, mut stem_buses) = (main, stem_buses);
-        let frames = main[0].len();
-        for start in (0..frames).step_by(TILE_FRAMES) {
-            let tile_frames = TILE_FRAMES.min(frames - start);
-            let dry = lines_from(start, main.each_ref().map(|channel| &**channel));
-            let residual = lines_from(start, stems.residual());
-            let master = self.next_master(fade_in, tile_frames);
-            let mut tile = Tile::new(master, dry, residual);
-            for (stem, (fader, bus)) in self.faders.iter_mut().zip(&mut stem_buses).enumerate() {
-                let raw = lines_from(start, stems.raw(stem));
-                let mixed = tile.mix_stem(stem, raw, &fader.next_lines(tile_frames));
-                write_from(start, &mixed, bus);
-            }
-            let mixed = tile.main();
-            write_from(start, &mixed, &mut main);
-            watchers.see(&tile, &mixed, tile_frames);
-        }
-        watchers.loudness.frames += frames;
-    }
-
-    fn next_master(&mut self, fade_in: &mut FadeIn, frames: usize) -> MasterLines {
-        MasterLines {
-            fade: fade_in.next_line(frames),
-            wet: self.wet.next_line(frames),
-            bypass: self.bypass.next_line(frames),
-            consistency: self.consistency.next_line(frames),
-            pre_fader: self.pre_fader.next_line(frames),
-        }
-    }
-}
-
-impl Fader {
-    fn next_lines(&mut self, frames: usize) -> StripLines {
-        StripLines {
-            gains: self.channels.each_mut().map(|ramp| ramp.next_line(frames)),
-            widening: self.widening.next_line(frames),
-        }
-    }
-}
-
-impl Watchers<'_> {
-    /// Shows them so many frames of a tile, whose main bus is `main`.
-    fn see(&mut self, tile: &Tile, main: &Pair, frames: usize) {
-        let Self {
+        let [main_left, main_right] = main;
+        let mut buses = stem_buses.map(|bus| bus.map(|channel| channel.iter_mut()));
+        let Watchers {
             loudness,
             columns,
             history,
-        } = self;
-        for (spans, lines) in [(&mut loudness.main, main), (&mut loudness.input, &tile.dry)] {
-            for (span, line) in spans.iter_mut().zip(lines) {
-                span.add(&Span::of(first(line, frames)));
-            }
-        }
-        let heard = tile.heard.each_ref();
-        let heard = heard.map(|lines| lines.each_ref().map(|line| first(line, frames)));
-        columns.add(heard, &mut loudness.stems, history);
-    }
-}
+        } = watchers;
+        for ((frame, left), right) in sources.stems.iter().zip(main_left).zip(main_right) {
+            let fade = sources.fade_in.next_value();
+            let dry = [*left, *right].map(|sample| fade * sample);
+            let bypass = self.bypass.next_value();
+            let stem_gain = fade * (1.0 - bypass);
+            let consistency = self.consistency.next_value();
+            let pre = self.pre_fader.next_value();
+            let correction = frame.residual.map(|residual| consistency * residual);
 
-fn first(line: &Line, frames: usize) -> &[f32] {
-    line.get(..frames).unwrap_or_default()
+            let mut sum = [0.0; CHANNELS];
+            let mut heard = [[0.0; CHANNELS]; STEMS];
+            for (((raw, fader), bus), heard) in frame
+                .raw
+                .iter()
+                .zip(&mut self.faders)
+                .zip(&mut buses)
+                .zip(&mut heard)
+            {
+                let [left, right] = [raw[0] + correction[0], raw[1] + correction[1]];
+                let widened = fader.widening.next_value() * 0.5 * (left - right);
+                let pre_samples = [left, right];
+                let wide = [left + widened, right - widened];
+                for (channel, gain) in fader.channels.iter_mut().enumerate() {
+                    let post = gain.next_value() * wide[channel];
+                    sum[channel] += post;
+                    heard[channel] = stem_gain * post;
+                    if let Some(place) = bus[channel].next() {
+                        *place = if pre == 0.0 {
+                            heard[channel]
+                        } else {
+                            stem_gain * (pre * pre_samples[channel] + (1.0 - pre) * post)
+                        };
+                    }
+                }
+            }
+            let wet = self.wet.next_value();
+            for (channel, place) in [left, right].into_iter().enumerate() {
+                // The dry part of the mix and the bypass in one: exact where all of it is dry.
+                let dry_part = bypass + (1.0 - bypass) * (1.0 - wet);
+                *place = stem_gain * wet * sum[channel] + dry_part * dry[channel];
+                loudness.main[channel].add(*place);
+                loudness.input[channel].add(dry[channel]);
+                for (stem, heard) in loudness.stems.iter_mut().zip(&heard) {
+                    stem[channel].add(heard[channel]);
+                }
+            }
+            columns.add(&heard, history);
+        }
+        loudness.frames += sources.stems.len();
+    }
 }

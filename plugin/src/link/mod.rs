@@ -6,20 +6,17 @@
 //! ```
 //!
 //! - [`delay_line`]: the dry signal, as late as the stems.
-//! - [`mixer`]: faders and switches, without clicks; `ramp`: the values that they move by;
-//!   `tile`: their arithmetic.
+//! - [`mixer`]: faders and switches, without clicks; [`ramp`]: the values that they move by.
 //! - `fade_in`: how playing begins anew.
 //! - [`host_clock`]: when waiting for the worker harms nobody.
-//! - `stem_stream`: the rings to and from the worker; `stem_block`: what it gives for a block.
+//! - `stem_stream`: the rings to and from the worker.
 
 pub mod delay_line;
 mod fade_in;
 pub mod host_clock;
 pub mod mixer;
-mod ramp;
-mod stem_block;
+pub mod ramp;
 mod stem_stream;
-mod tile;
 
 use std::sync::Arc;
 
@@ -27,10 +24,9 @@ use delay_line::DelayLine;
 use fade_in::FadeIn;
 pub use mixer::{Controls, Strip};
 use mixer::{Mixer, Sources, Watchers};
-use stem_block::StemBlock;
 pub(crate) use stem_stream::{Connection, StemStream};
 
-use crate::exchange::{CHANNELS, HostBlock, HostSetup, STEMS};
+use crate::exchange::{CHANNELS, HostBlock, HostSetup, STEMS, StemSamples};
 use crate::monitor::Monitor;
 use crate::monitor::history::ColumnWriter;
 use crate::monitor::meters::BlockLoudness;
@@ -50,7 +46,7 @@ pub struct AudioLink {
     fade_in: FadeIn,
     /// Whether nothing has been played since the reset: the controls then need no ramps.
     fresh: bool,
-    stems: StemBlock,
+    stems: Vec<StemSamples>,
     columns: ColumnWriter,
     monitor: Arc<Monitor>,
 }
@@ -75,7 +71,7 @@ impl AudioLink {
             mixer: Mixer::new(host.rate_hz),
             fade_in: FadeIn::new(latency_frames, host.rate_hz),
             fresh: true,
-            stems: StemBlock::new(host.max_block_frames.max(1)),
+            stems: vec![StemSamples::default(); host.max_block_frames.max(1)],
             columns,
             monitor,
         }
@@ -149,7 +145,7 @@ impl AudioLink {
         let mut stem_buses = stem_buses;
         let mut loudness = BlockLoudness::default();
         while !left.is_empty() && !right.is_empty() {
-            let frames = left.len().min(right.len()).min(self.stems.max_frames());
+            let frames = left.len().min(right.len()).min(self.stems.len());
             let main_block = [
                 split_front(&mut left, frames),
                 split_front(&mut right, frames),
@@ -176,7 +172,9 @@ impl AudioLink {
             }
         }
         let frames = main[0].len();
-        let stems = &mut self.stems;
+        let Some(stems) = self.stems.get_mut(..frames) else {
+            return;
+        };
         let mut playing = false;
         let separating = match &mut self.stream {
             Some(stream) if !stream.failed() => {
@@ -185,7 +183,7 @@ impl AudioLink {
                 !stream.failed()
             }
             _ => {
-                stems.silence(0, frames);
+                stems.fill(StemSamples::default());
                 false
             }
         };

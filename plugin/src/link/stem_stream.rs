@@ -8,8 +8,9 @@ use ringbuf::traits::{Consumer, Producer};
 use ringbuf::{HeapCons, HeapProd};
 
 use super::host_clock::{HostClock, MAX_WAIT};
-use super::stem_block::StemBlock;
-use crate::exchange::{CHANNELS, HostBlock, HostSetup, InputFrame, Shared, StemFrame, Timing};
+use crate::exchange::{
+    CHANNELS, HostBlock, HostSetup, InputFrame, Shared, StemFrame, StemSamples, Timing,
+};
 use crate::realtime;
 
 /// Pause between two looks at the ring while waiting.
@@ -114,53 +115,62 @@ impl StemStream {
         self.connection.shared.failed()
     }
 
-    /// Sends one block of input and overwrites as many frames of `stems`, which has room for them.
+    /// Sends one block of input and overwrites `stems`, of the same length, at most
+    /// `max_block_frames`.
     ///
     /// Real-time safe, except where [`HostClock::free_wait`] says that waiting harms nobody.
-    pub(super) fn process(&mut self, input: [&[f32]; CHANNELS], stems: &mut StemBlock) {
-        let frames = input[0].len();
-        self.clock.block_begins(Instant::now(), frames);
+    pub(crate) fn process(&mut self, input: [&[f32]; CHANNELS], stems: &mut [StemSamples]) {
+        self.clock.block_begins(Instant::now(), stems.len());
         if !self.send(input) {
-            let monitor = &self.connection.shared.monitor;
-            monitor.count_late(frames, !self.late);
+            self.connection
+                .shared
+                .monitor
+                .count_late(stems.len(), !self.late);
             self.restart();
-            stems.silence(0, frames);
+            stems.fill(Default::default());
             return;
         }
         let lag_frames = self.connection.timing.lag_frames() as u64;
         let block_start = self.played_frames;
-        self.played_frames += frames as u64;
-        let silent = lag_frames.saturating_sub(block_start).min(frames as u64) as usize;
-        stems.silence(0, silent);
+        self.played_frames += stems.len() as u64;
+        let silent_frames = lag_frames
+            .saturating_sub(block_start)
+            .min(stems.len() as u64) as usize;
+        let (silent, wanted) = stems.split_at_mut(silent_frames);
+        silent.fill(Default::default());
         if self.restarted {
-            let monitor = &self.connection.shared.monitor;
-            monitor.count_late(silent, false);
+            self.connection
+                .shared
+                .monitor
+                .count_late(silent_frames, false);
         }
-        if silent == frames {
+        if wanted.is_empty() {
             // Room for the worker, who would otherwise stand before a ring full of the past.
-            self.drop_stale(STALE_BLOCKS * silent);
+            self.drop_stale(STALE_BLOCKS * silent_frames);
             return;
         }
-        let wanted = Wanted {
-            first: block_start + silent as u64 - lag_frames,
-            place: silent,
-            frames: frames - silent,
-        };
-        let got_frames = self.receive_or_wait(wanted, stems);
-        let passed_frames = wanted.first + wanted.frames as u64;
+        let first_wanted = block_start + silent_frames as u64 - lag_frames;
+        let got_frames = self.receive_or_wait(first_wanted, wanted);
+        let passed_frames = first_wanted + wanted.len() as u64;
         self.connection.shared.set_passed(passed_frames);
-        let missing_frames = wanted.frames - got_frames;
-        if missing_frames > 0 {
-            let first = !self.late || got_frames > 0;
-            let monitor = &self.connection.shared.monitor;
-            monitor.count_late(missing_frames, first);
-            stems.silence(wanted.place + got_frames, frames);
-        }
-        self.late = missing_frames > 0;
-        let overdue_frames = self
+        let (_, missing) = wanted.split_at_mut(got_frames);
+        self.late = match missing.len() {
+            0 => false,
+            missing_frames => {
+                let first = !self.late || got_frames > 0;
+                self.connection
+                    .shared
+                    .monitor
+                    .count_late(missing_frames, first);
+                true
+            }
+        };
+        missing.fill(Default::default());
+        if self
             .played_frames
-            .saturating_sub(lag_frames + self.received_frames);
-        if overdue_frames > self.give_up_frames {
+            .saturating_sub(lag_frames + self.received_frames)
+            > self.give_up_frames
+        {
             self.restart();
         }
     }
@@ -185,16 +195,16 @@ impl StemStream {
         self.connection.input.push_iter(frames) == left.len()
     }
 
-    /// Puts what is wanted into `stems`, from its beginning; returns how many frames there were, after
-    /// waiting for them as long as that is free.
-    fn receive_or_wait(&mut self, wanted: Wanted, stems: &mut StemBlock) -> usize {
-        let mut got_frames = self.receive(wanted, stems);
+    /// Fills `wanted` from its beginning with the frames from `first_wanted` on; returns how many
+    /// there were, after waiting for them as long as that is free.
+    fn receive_or_wait(&mut self, first_wanted: u64, wanted: &mut [StemSamples]) -> usize {
+        let mut got_frames = self.receive(first_wanted, wanted);
         let free_wait = self.clock.free_wait();
-        if got_frames == wanted.frames || free_wait < MIN_WAIT {
+        if got_frames == wanted.len() || free_wait < MIN_WAIT {
             return got_frames;
         }
         let began = Instant::now();
-        while got_frames < wanted.frames && !self.failed() {
+        while got_frames < wanted.len() && !self.failed() {
             if began.elapsed() + WAIT_STEP > free_wait {
                 if free_wait == MAX_WAIT {
                     // Offline, with a worker that does not answer: say so, once and for all, in
@@ -212,7 +222,8 @@ impl StemStream {
                 self.connection.worker.unpark();
                 thread::sleep(WAIT_STEP);
             });
-            got_frames += self.receive(wanted.after(got_frames), stems);
+            let (_, rest) = wanted.split_at_mut(got_frames);
+            got_frames += self.receive(first_wanted + got_frames as u64, rest);
         }
         self.clock.has_waited(began.elapsed());
         got_frames
@@ -229,59 +240,32 @@ impl StemStream {
         }
     }
 
-    /// Puts into `stems` what is there of what is wanted; returns how many frames. Drops frames of
+    /// Fills `wanted` with what is there of the frames from `first_wanted` on. Drops frames of
     /// other epochs and frames that come too late.
-    fn receive(&mut self, wanted: Wanted, stems: &mut StemBlock) -> usize {
+    fn receive(&mut self, first_wanted: u64, wanted: &mut [StemSamples]) -> usize {
         let mut got_frames = 0;
         loop {
-            let open = wanted.after(got_frames);
+            let too_late = first_wanted.saturating_sub(self.received_frames);
+            let open = too_late + (wanted.len() - got_frames) as u64;
             // Read where they lie. Those behind the ring's end come in the next round.
             let (there, _) = self.connection.stems.as_slices();
-            let is_ours = |frame: &&StemFrame| frame.epoch == self.epoch;
-            let Some(ours) = there.first().map(|frame| is_ours(&frame)) else {
+            let at_once = there.len().min(usize::try_from(open).unwrap_or(usize::MAX));
+            if at_once == 0 {
                 return got_frames;
-            };
-            let too_late = open.first.saturating_sub(self.received_frames);
-            let same = |at_most: usize| {
-                let frames = there.iter().take(at_most);
-                frames.take_while(|frame| is_ours(frame) == ours).count()
-            };
-            let done = if !ours {
-                same(there.len())
-            } else if too_late > 0 {
-                same(usize::try_from(too_late).unwrap_or(usize::MAX))
-            } else {
-                let frames = same(open.frames);
-                stems.put(open.place, there.get(..frames).unwrap_or_default());
-                got_frames += frames;
-                frames
-            };
-            if done == 0 {
-                return got_frames; // all that was wanted
             }
-            if ours {
-                self.received_frames += done as u64;
+            for frame in there.iter().take(at_once) {
+                if frame.epoch != self.epoch {
+                    continue;
+                }
+                if self.received_frames >= first_wanted
+                    && let Some(place) = wanted.get_mut(got_frames)
+                {
+                    *place = frame.samples;
+                    got_frames += 1;
+                }
+                self.received_frames += 1;
             }
-            self.connection.stems.skip(done);
-        }
-    }
-}
-
-/// Frames that a block needs: so many from frame `first` of the stems on, at `place` in the block.
-#[derive(Clone, Copy)]
-struct Wanted {
-    first: u64,
-    place: usize,
-    frames: usize,
-}
-
-impl Wanted {
-    /// What is still wanted after `got_frames` of it.
-    fn after(self, got_frames: usize) -> Self {
-        Self {
-            first: self.first + got_frames as u64,
-            place: self.place + got_frames,
-            frames: self.frames - got_frames,
+            self.connection.stems.skip(at_once);
         }
     }
 }

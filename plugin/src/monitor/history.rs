@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use super::AtomicF32;
-use super::span::Span;
 use crate::exchange::{CHANNELS, STEMS};
 
 /// Columns per second of audio, at least; 7.8 ms each.
@@ -133,7 +132,7 @@ impl History {
 pub(crate) struct ColumnWriter {
     column_frames: u32,
     frames: u32,
-    stems: [[Span; CHANNELS]; STEMS],
+    column: Column,
 }
 
 impl ColumnWriter {
@@ -142,7 +141,7 @@ impl ColumnWriter {
         Self {
             column_frames: (rate_hz / COLUMNS_PER_SECOND).max(1),
             frames: 0,
-            stems: Default::default(),
+            column: EMPTY,
         }
     }
 
@@ -155,57 +154,41 @@ impl ColumnWriter {
         let Self {
             column_frames: _,
             frames,
-            stems,
+            column,
         } = self;
         *frames = 0;
-        *stems = Default::default();
+        *column = EMPTY;
     }
 
-    /// Takes a block of every stem, whose channels have one length, and adds what it finds to
-    /// `loudness`, too: both need the same. Real-time safe.
-    pub(crate) fn add(
-        &mut self,
-        stems: [[&[f32]; CHANNELS]; STEMS],
-        loudness: &mut [[Span; CHANNELS]; STEMS],
-        history: &History,
-    ) {
-        let mut rest = stems;
-        while !rest[0][0].is_empty() {
-            let room = (self.column_frames - self.frames) as usize;
-            let frames = room.min(rest[0][0].len());
-            let channels = rest
-                .iter_mut()
-                .flatten()
-                .zip(self.stems.iter_mut().flatten());
-            for ((samples, column), loudness) in channels.zip(loudness.iter_mut().flatten()) {
-                let (now, later) = samples.split_at(frames.min(samples.len()));
-                *samples = later;
-                let span = Span::of(now);
-                column.add(&span);
-                loudness.add(&span);
-            }
-            self.frames += frames as u32;
-            if self.frames == self.column_frames {
-                history.push(&self.column());
-                self.reset();
+    /// Takes one frame of every stem. Real-time safe.
+    #[inline]
+    pub(crate) fn add(&mut self, stems: &[[f32; CHANNELS]; STEMS], history: &History) {
+        for (channels, samples) in self.column.stems.iter_mut().zip(stems) {
+            for (channel, &sample) in channels.iter_mut().zip(samples) {
+                channel.min = channel.min.min(sample);
+                channel.max = channel.max.max(sample);
+                channel.rms += sample * sample; // a sum of squares until the column is complete
             }
         }
-    }
-
-    /// What was collected, once it is a column.
-    fn column(&self) -> Column {
-        let column_frames = self.column_frames as f32;
-        Column {
-            stems: self.stems.map(|channels| {
-                channels.map(|span| ChannelColumn {
-                    min: span.min,
-                    max: span.max,
-                    rms: (span.energy / column_frames).sqrt(),
-                })
-            }),
+        self.frames += 1;
+        if self.frames == self.column_frames {
+            for channel in self.column.stems.iter_mut().flatten() {
+                channel.rms = (channel.rms / self.column_frames as f32).sqrt();
+            }
+            history.push(&self.column);
+            self.reset();
         }
     }
 }
+
+/// Nothing heard yet.
+const EMPTY: Column = Column {
+    stems: [[ChannelColumn {
+        min: f32::INFINITY,
+        max: f32::NEG_INFINITY,
+        rms: 0.0,
+    }; CHANNELS]; STEMS],
+};
 
 #[cfg(test)]
 mod tests {
@@ -227,14 +210,9 @@ mod tests {
     fn columns_hold_what_was_played() {
         let history = History::default();
         let mut writer = ColumnWriter::new(512);
-        let left = [0.5, -0.25, 0.0, 0.5, 1.0, 1.0, 1.0];
-        let right = left.map(|sample| -sample);
-        let mut loudness = <[[Span; CHANNELS]; STEMS]>::default();
-        for block in [0..3, 3..7] {
-            let channels: [&[f32]; CHANNELS] = [&left[block.clone()], &right[block]];
-            writer.add([channels; STEMS], &mut loudness, &history);
+        for sample in [0.5, -0.25, 0.0, 0.5, 1.0, 1.0, 1.0] {
+            writer.add(&[[sample, -sample]; STEMS], &history);
         }
-        assert_eq!((loudness[3][0].max, loudness[3][1].min), (1.0, -1.0));
         let mut columns = Vec::new();
         assert_eq!(history.read(0, &mut columns), 0);
         assert_eq!(

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::span::Span;
 use super::{AtomicF32, dbfs};
 use crate::exchange::{CHANNELS, STEMS};
 
@@ -72,17 +71,35 @@ impl Meters {
     }
 }
 
+/// Highest sample and sum of squares of one channel of a block.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ChannelLoudness {
+    /// The highest absolute value.
+    pub peak: f32,
+    /// Sum of the squares.
+    pub energy: f32,
+}
+
+impl ChannelLoudness {
+    /// Takes one more sample into account.
+    #[inline]
+    pub fn add(&mut self, sample: f32) {
+        self.peak = self.peak.max(sample.abs()); // not for NaN, which `max` passes over
+        self.energy += sample * sample;
+    }
+}
+
 /// Loudness of every bus in one block.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BlockLoudness {
     /// Length of the block.
     pub frames: usize,
     /// The stems behind their faders.
-    pub stems: [[Span; CHANNELS]; STEMS],
+    pub stems: [[ChannelLoudness; CHANNELS]; STEMS],
     /// The main bus.
-    pub main: [Span; CHANNELS],
+    pub main: [ChannelLoudness; CHANNELS],
     /// The delayed input.
-    pub input: [Span; CHANNELS],
+    pub input: [ChannelLoudness; CHANNELS],
 }
 
 /// How much of the past is left after a block.
@@ -120,10 +137,10 @@ impl Meter {
         }
     }
 
-    fn update(&self, bus: &[Span; CHANNELS], ballistics: &Ballistics) {
+    fn update(&self, bus: &[ChannelLoudness; CHANNELS], ballistics: &Ballistics) {
         for ((loudness, peak), mean_square) in bus.iter().zip(&self.peak).zip(&self.mean_square) {
             peak.set(settled(
-                loudness.peak().max(peak.get() * ballistics.peak_factor),
+                loudness.peak.max(peak.get() * ballistics.peak_factor),
             ));
             let block_mean = loudness.energy / ballistics.frames;
             let kept = mean_square.get() - block_mean;
@@ -151,7 +168,7 @@ mod tests {
             frames,
             ..BlockLoudness::default()
         };
-        loudness.main[0] = Span::of(&vec![value; frames]);
+        (0..frames).for_each(|_| loudness.main[0].add(value));
         loudness
     }
 

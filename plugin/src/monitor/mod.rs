@@ -9,14 +9,12 @@
 //! The audio thread and the worker write atomics only. [`Status`] has texts in it and lies behind a
 //! lock that neither of them touches.
 //!
-//! - [`span`]: extremes and energy of a run of samples.
 //! - [`meters`]: peak and RMS of every bus.
 //! - [`history`]: the stems of the last seconds, a column for every few milliseconds.
 //! - [`status`]: what is loaded, how late it is, and what is wrong.
 
 pub mod history;
 pub mod meters;
-pub mod span;
 pub mod status;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
