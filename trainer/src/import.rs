@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use bunri_model::import::{Hints, Imported, import};
-use bunri_model::{BagConfig, Checkpoint, NetworkConfig};
+use bunri_model::{Checkpoint, NetworkConfig};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tch::Device;
 
+use crate::bag::together;
 use crate::export::StorageArg;
 
 /// Command line of `trainer import`.
@@ -76,7 +77,13 @@ pub fn run(args: Args) -> Result<()> {
     }
     let mut checkpoint = match models.len() {
         1 if weights.is_none() && segment.is_none() => models.swap_remove(0),
-        _ => together(models, weights, segment)?,
+        _ => {
+            let configs = models
+                .iter()
+                .map(|model| with_segment(model.network.config(), segment));
+            let configs = configs.collect::<Result<_>>()?;
+            together(&models, configs, weights)?
+        }
     };
     checkpoint.licence = args.licence;
     checkpoint.save(&args.output, args.storage.into())?;
@@ -186,35 +193,6 @@ fn with_segment(config: NetworkConfig, seconds: Option<f64>) -> Result<NetworkCo
         fields["segment_frames"] = json!(frames);
     }
     Ok(serde_json::from_value(fields)?)
-}
-
-/// Several models as one.
-fn together(
-    models: Vec<Checkpoint>,
-    weights: Option<Vec<Vec<f64>>>,
-    segment: Option<f64>,
-) -> Result<Checkpoint> {
-    let configs = models
-        .iter()
-        .map(|model| with_segment(model.network.config(), segment));
-    let config = NetworkConfig::Bag(BagConfig {
-        models: configs.collect::<Result<_>>()?,
-        weights,
-    });
-    let mut provenance = models[0].provenance.clone();
-    let cards = models.iter().map(|model| &model.provenance.notes);
-    provenance.notes = [("models".to_owned(), json!(cards.collect::<Vec<_>>()))].into();
-    let parameters = models.iter().enumerate().flat_map(|(index, model)| {
-        let parameters = model.network.parameters().iter();
-        parameters
-            .map(move |(name, tensor)| (format!("models.{index}.{name}"), tensor.shallow_clone()))
-    });
-    let parameters = parameters.collect();
-    Ok(Checkpoint {
-        network: config.build(parameters, Device::Cpu)?,
-        provenance,
-        licence: String::new(),
-    })
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -12,6 +12,7 @@
 
 pub mod adversarial;
 pub mod average;
+pub mod bag;
 pub mod bench;
 pub mod bounce;
 pub mod compare;

@@ -2,7 +2,7 @@
 
 use bunri_trainer::data::check;
 use bunri_trainer::{
-    average, bench, compare, evaluate, export, import, info, launch, render, report, train,
+    average, bag, bench, compare, evaluate, export, import, info, launch, render, report, train,
 };
 use clap::{Parser, Subcommand};
 
@@ -36,6 +36,8 @@ enum Command {
     Bench(bench::Args),
     /// Average the weights of several trainings from one start.
     Average(average::Args),
+    /// Make one model of several, which is better than each and as slow as all.
+    Bag(bag::Args),
     /// Make the file that is given away: smaller, with its figures on its card.
     Export(export::Args),
     /// Make a model file of what the reference packages (demucs 2 to 4) saved.
@@ -66,6 +68,7 @@ fn main() -> anyhow::Result<()> {
         Command::Report(args) => report::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Average(args) => average::run(args),
+        Command::Bag(args) => bag::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
         Command::Info(args) => {

@@ -84,10 +84,35 @@ impl Network for Bag {
         self.device
     }
 
-    /// The shortest of its models' windows: none is shown more than it was trained on.
+    /// The shortest of its models' windows, as far as all can be shown it.
     fn window(&self) -> Window {
-        let windows = || self.models.iter().map(|model| model.window());
-        let least = |frames: fn(Window) -> usize| windows().map(frames).min().unwrap_or(0);
+        let windows = self.models.iter().map(|model| model.window());
+        let least = windows.map(|window| window.chunk_frames).min();
+        self.window_of(least.unwrap_or(0))
+    }
+
+    /// A length that each of the models takes whole: one that a network would not quite use moves its
+    /// stems against those of the others.
+    fn window_of(&self, frames: usize) -> Window {
+        /// Lengths that are multiples of many strides meet soon; fixed ones never, and are cut.
+        const ATTEMPTS: usize = 64;
+        let mut chunk_frames = frames;
+        for _ in 0..ATTEMPTS {
+            let windows = self
+                .models
+                .iter()
+                .map(|model| model.window_of(chunk_frames));
+            let longest = windows.map(|window| window.chunk_frames).max();
+            match longest {
+                Some(longest) if longest > chunk_frames => chunk_frames = longest,
+                _ => break,
+            }
+        }
+        let windows = self
+            .models
+            .iter()
+            .map(|model| model.window_of(chunk_frames));
+        let least = |frames: fn(Window) -> usize| windows.clone().map(frames).min().unwrap_or(0);
         Window {
             chunk_frames: least(|window| window.chunk_frames),
             output_frames: least(|window| window.output_frames),
@@ -119,5 +144,55 @@ impl Network for Bag {
         let stems: Vec<Tensor> = stems.collect(); // each [batch, channels, frames]
         debug_assert!(stems.iter().all(|stem| stem.size()[1] == channels));
         Tensor::stack(&stems, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BandSplitConfig, DemucsConfig, TimeContext};
+
+    /// Guards against stems of one model that lie some frames beside those of another: a Demucs that
+    /// does not use its last frames gives what is left as if it were the middle.
+    #[test]
+    fn models_of_different_kinds_are_shown_what_all_of_them_use() {
+        let demucs = DemucsConfig {
+            channels: 4,
+            depth: 3,
+            segment_frames: 3000,
+            ..DemucsConfig::default()
+        };
+        let split = BandSplitConfig {
+            context: TimeContext::Whole,
+            features: 4,
+            hidden: 4,
+            blocks: 1,
+            segment_frames: 2800,
+            ..BandSplitConfig::default()
+        };
+        let config = NetworkConfig::Bag(BagConfig {
+            models: vec![
+                NetworkConfig::BandSplit(split),
+                NetworkConfig::Demucs(demucs),
+            ],
+            weights: None,
+        });
+        let parameters = config.untrained_parameters(1);
+        let NetworkConfig::Bag(config) = config else {
+            unreachable!("it was made above")
+        };
+        let bag = Bag::from_parameters(config, parameters, Device::Cpu).unwrap();
+        for window in [bag.window(), bag.window_of(5000)] {
+            for model in bag.models() {
+                let own = model.window_of(window.chunk_frames);
+                assert_eq!(own.chunk_frames, window.chunk_frames, "{model:?}");
+                assert!(own.output_frames >= window.output_frames);
+            }
+            let mix = Tensor::zeros(
+                [1, 2, window.chunk_frames as i64],
+                (tch::Kind::Float, Device::Cpu),
+            );
+            assert_eq!(bag.forward(&mix).size()[3], window.output_frames as i64);
+        }
     }
 }
