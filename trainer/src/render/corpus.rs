@@ -269,12 +269,32 @@ mod tests {
         assert!(parsed(&format!("output = \"x\"\n{twice}")).is_err());
     }
 
-    /// The committed recipe must be one that the command takes.
+    /// The committed recipe must be one that the command takes, whole and in small.
     #[test]
-    fn the_committed_recipe_is_valid() {
-        let text = include_str!("../../configs/corpus.toml");
-        let corpus = parsed(text).unwrap();
-        let names: Vec<&str> = corpus.part.iter().map(|part| &*part.name).collect();
+    fn the_committed_recipe_can_be_scaled() {
+        let with = |songs: Option<u64>, scale: Option<f64>| {
+            let corpus = Corpus::read(&Args {
+                config: concat!(env!("CARGO_MANIFEST_DIR"), "/configs/corpus.toml").into(),
+                out: None,
+                songs,
+                scale,
+                seconds: None,
+                format: Format::Flac,
+                jobs: None,
+            })?;
+            let parts = corpus.part.into_iter().map(|part| (part.name, part.songs));
+            anyhow::Ok(parts.collect::<Vec<_>>())
+        };
+        let whole = with(None, None).unwrap();
+        let names: Vec<&str> = whole.iter().map(|(name, _)| &**name).collect();
         assert_eq!(names, ["synthetic", "recorded", "valid"]);
+        for (index, (_, songs)) in whole.iter().enumerate() {
+            assert_eq!(with(Some(2), None).unwrap()[index].1, 2);
+            let tenth = with(None, Some(0.1)).unwrap()[index].1;
+            assert_eq!(tenth, ((*songs as f64 / 10.0).round() as u64).max(1));
+        }
+        for share in [0.0, -1.0, 1.5, f64::NAN] {
+            assert!(with(None, Some(share)).is_err(), "{share}");
+        }
     }
 }

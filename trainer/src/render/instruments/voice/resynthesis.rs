@@ -317,12 +317,12 @@ impl Spectrum {
         }
     }
 
-    fn to_bins(&mut self) {
+    fn transform(&mut self) {
         // Lengths are those of the plan: it cannot fail.
         let _ = self.forward.process(&mut self.time, &mut self.bins);
     }
 
-    fn to_time(&mut self) {
+    fn transform_back(&mut self) {
         // A real signal's spectrum is real at both ends; rounding must not say otherwise.
         self.bins[0].im = 0.0;
         self.bins[BINS - 1].im = 0.0;
@@ -347,7 +347,7 @@ impl Spectrum {
             let sample = sample.and_then(|frame| voice.get(frame)).copied();
             self.time[offset] = sample.unwrap_or(0.0) * window;
         }
-        self.to_bins();
+        self.transform();
         // The running sum of powers, so that a mean over any stretch is a difference.
         let mut sums = Vec::with_capacity(BINS + 1);
         let mut sum = 0.0_f64;
@@ -394,12 +394,12 @@ impl Spectrum {
         for (bin, log_power) in self.bins.iter_mut().zip(&self.envelope) {
             *bin = Complex32::new(0.5 * log_power / FFT as f32, 0.0);
         }
-        self.to_time();
+        self.transform_back();
         for sample in &mut self.time[1..FFT / 2] {
             *sample *= 2.0;
         }
         self.time[FFT / 2 + 1..].fill(0.0);
-        self.to_bins();
+        self.transform();
         for (response, bin) in self.response.iter_mut().zip(&self.bins) {
             *response = Complex32::from_polar(bin.re.exp(), bin.im);
         }
@@ -412,7 +412,7 @@ impl Spectrum {
             // Uniform in −1..1 has a third of the power that is wanted.
             *sample = noise.next() * 1.732;
         }
-        self.to_bins();
+        self.transform();
         let pulse = period.sqrt();
         for (index, (bin, response)) in self.bins.iter_mut().zip(&self.response).enumerate() {
             let hz = index as f32 * RATE / FFT as f32;
@@ -424,7 +424,7 @@ impl Spectrum {
             let excitation = *bin * husky.sqrt() + pulse * (1.0 - husky).sqrt();
             *bin = excitation * response / FFT as f32;
         }
-        self.to_time();
+        self.transform_back();
         &self.time
     }
 }
