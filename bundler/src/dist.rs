@@ -69,6 +69,9 @@ pub(crate) fn run(
     let bytes = fs::metadata(&archive)?.len();
     println!("\n{} ({})", archive.display(), megabytes(bytes));
     println!("SHA-256 {}", sha256_of(&archive)?);
+    if let Some(restriction) = package.restriction {
+        println!("\n{restriction}");
+    }
     Ok(())
 }
 

@@ -58,8 +58,8 @@ impl<M: StemModel + Informed + Send + 'static> Separation<M> {
             Some(Ok(separator)) => {
                 let timing = separator.timing();
                 let ring_frames = timing.ring_frames(&host);
-                let (input, worker_input) = HeapRb::new(ring_frames).split();
-                let (worker_stems, stems) = HeapRb::new(ring_frames).split();
+                let (input, worker_input) = touched_ring(ring_frames).split();
+                let (worker_stems, stems) = touched_ring(ring_frames).split();
                 let worker = Worker {
                     models: Succession::new(separator, host.rate_hz),
                     rate_hz: host.rate_hz,
@@ -216,6 +216,15 @@ fn spawn<M: StemModel + Informed + Send + 'static>(
         .map_err(|error| Phase::Dry {
             reason: format!("no thread to separate on: {error}"),
         })
+}
+
+/// An empty ring that was full: the system hands out memory at its first touch, which would otherwise be
+/// the audio thread's, hundreds of times in the first second.
+fn touched_ring<T: Copy + Default>(frames: usize) -> HeapRb<T> {
+    let mut ring = HeapRb::new(frames);
+    ring.push_iter(std::iter::repeat_n(T::default(), frames));
+    ring.clear();
+    ring
 }
 
 /// A sixteenth of the worker's time for a hop: small beside it, and seldom enough to cost nothing.

@@ -321,6 +321,39 @@ fn songs_at_another_rate_than_the_model_s_are_scored_at_their_own() {
     assert!((1.0..1.5).contains(&drums), "{drums}");
 }
 
+/// Guards the comparison with another program: its stems under the wrong song, name or rate, and an
+/// hour lost before a missing one is named.
+#[test]
+fn stems_of_another_program_are_scored_beside_the_model_s() {
+    let bench = Bench::new();
+    let frames = 2 * RATE_HZ as usize;
+    let drums = noise(1, frames);
+    bench.write("a", "drums", RATE_HZ, &drums);
+    bench.write("a", "vocals", RATE_HZ, &noise(2, frames));
+    // Shorter by a few frames, as packages that work in blocks leave it.
+    let half = sum(&[(&drums, 0.5)]).slice(0, frames - 100);
+    bench.write("../theirs/a", "drums", RATE_HZ, &half);
+    let theirs = bench.path("theirs");
+    let asked = ["--cases", "--estimates", theirs.to_str().unwrap()];
+    let message = format!("{:#}", bench.evaluate(&asked).unwrap_err());
+    assert!(message.contains("no vocals.wav"), "{message}");
+
+    bench.write("../theirs/a", "vocals", RATE_HZ, &Planar::zeros(2, frames));
+    let report = bench.evaluate(&asked).unwrap();
+    let song = &report["songs"][0];
+    let found = &song["systems"]["stems in files"];
+    // The 100 frames that are missing cost 0.08 dB.
+    let drums = found["drums"]["nsdr_db"].as_f64().unwrap();
+    assert!((drums - 5.94).abs() < 0.02, "{drums}");
+    close(&found["vocals"]["nsdr_db"], 0.0);
+    let cases = song["cases"].as_array().unwrap();
+    let names: Vec<&str> = cases
+        .iter()
+        .map(|case| case["case"].as_str().unwrap())
+        .collect();
+    assert_eq!(names[..3], ["silence", "drums alone", "vocals alone"]);
+}
+
 /// Guards the user's hour: whatever is wrong is said before anything is separated.
 #[test]
 fn wrong_arguments_say_what_there_is() {

@@ -26,7 +26,7 @@ depth = 2
 "#;
 
 const LIVE_BAND_SPLIT: &str = r#"
-architecture = "live-band-split"
+architecture = "band-split"
 window_frames = 256
 hop_frames = 64
 band_bins = [4, 8, 16, 32, 69]

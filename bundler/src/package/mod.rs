@@ -49,6 +49,8 @@ const PROGRAMS: [(&str, &str); 3] = [
 pub(crate) struct Package {
     pub(crate) folder: PathBuf,
     pub(crate) contents: Contents,
+    /// What whoever made it must know about giving it away; nothing where it may be.
+    pub(crate) restriction: Option<&'static str>,
 }
 
 /// Builds everything and lays it out in `target/package`.
@@ -75,7 +77,11 @@ pub(crate) fn make(checkout: &Checkout, wanted: Option<Flavour>) -> Result<Packa
     licences::write(checkout, &libtorch, flavour, &engine.join("licences"))?;
     let contents = Contents::of(&folder, &closure)?;
     texts::write(&folder, flavour, &contents)?;
-    Ok(Package { folder, contents })
+    Ok(Package {
+        folder,
+        contents,
+        restriction: licences::restriction(flavour),
+    })
 }
 
 /// Bundles, engine and programs, without the names of functions and without this machine's folders.

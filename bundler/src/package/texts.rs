@@ -21,7 +21,9 @@ pub(super) fn write(folder: &Path, flavour: Flavour, contents: &Contents) -> Res
         Flavour::Cpu => ("", ""),
         Flavour::Cuda => (
             ", with CUDA",
-            " For NVIDIA GPUs, a driver for CUDA 13 (580 or newer); without one it runs on the\nprocessor.",
+            " For NVIDIA GPUs, a driver for CUDA 13 (580 or newer); without one it runs on the\n\
+             processor. For your own machines only: three of NVIDIA's libraries in it may not be passed on\n\
+             (bunri-engine/licences/README.txt).",
         ),
     };
     let readme = README

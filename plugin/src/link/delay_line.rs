@@ -16,8 +16,10 @@ impl DelayLine {
     /// A delay of `delay_frames`.
     #[must_use]
     pub fn new(delay_frames: usize) -> Self {
+        // Not of zeros, which the system would only hand out at the first touch, on the audio thread.
+        let touched = || vec![1.0; delay_frames];
         Self {
-            channels: [vec![0.0; delay_frames], vec![0.0; delay_frames]],
+            channels: [touched(), touched()],
             position: 0,
             silent_frames: delay_frames,
         }

@@ -16,6 +16,11 @@ const FREEWHEELING_PART_OF_LAG: f64 = 0.75;
 /// Fewer blocks than this are never a lead: sound cards hold two or three.
 const FREEWHEELING_BLOCKS: usize = 4;
 
+/// A host plays if it takes more than this part of the audio's time. One that plays takes all of it, but
+/// for what a sound card holds, or what a host prepares that reads ahead (0.2 s of the latency's 1 s); one
+/// that renders takes what its project costs, on a busy machine more than half of the time.
+const PLAYING_PART: f64 = 0.75;
+
 /// A host that sends nothing for so long has paused; how it played before tells no more.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Time constant, in seconds of audio, with which lag is forgotten: slowly enough that a host that
@@ -141,8 +146,9 @@ impl HostClock {
         }
     }
 
-    /// Whether the host was seen to play since the reset: to have taken at least half as long as
-    /// the audio itself. Until there is evidence, it is taken for one that renders.
+    /// Whether the host was seen to play since the reset: to have taken about as long as the audio
+    /// itself. Until there is evidence, it is taken for one that renders. A host that renders without
+    /// saying so, slower than that, cannot be told from one that plays.
     #[must_use]
     pub fn is_playing(&self) -> bool {
         let SinceReset {
@@ -150,7 +156,7 @@ impl HostClock {
             audio_seconds,
             own_seconds,
         } = self.since_reset;
-        !self.is_offline() && audio_seconds > 0.0 && own_seconds > 0.5 * audio_seconds
+        !self.is_offline() && audio_seconds > 0.0 && own_seconds > PLAYING_PART * audio_seconds
     }
 
     /// Whether the host says that it renders offline: since its activation, or with this block.
@@ -298,10 +304,14 @@ mod tests {
         assert!(!clock.is_playing());
         free_wait_after(&mut clock, start, (0..10).map(|block| 5000 + block));
         assert!(!clock.is_playing());
+        // A render on a busy machine, which takes seven tenths of the audio's time.
+        clock.reset();
+        free_wait_after(&mut clock, start, (0..100).map(|block| 6000 + 7 * block));
+        assert!(!clock.is_playing());
         // The same while it waits for the worker is a render still.
         for block in 0..10 {
             clock.has_waited(Duration::from_millis(30));
-            clock.block_begins(start + Duration::from_millis(5039 + 30 * block), 480);
+            clock.block_begins(start + Duration::from_millis(6723 + 30 * block), 480);
         }
         assert!(!clock.is_playing());
     }

@@ -54,13 +54,10 @@ pub(crate) struct StemStream {
     restarted: bool,
     /// So far behind it is quicker to begin anew than to work through what is too late already.
     give_up_frames: u64,
-    outgoing: Vec<InputFrame>,
-    incoming: Vec<StemFrame>,
 }
 
 impl StemStream {
     pub(crate) fn new(connection: Connection, host: HostSetup) -> Self {
-        let frames = host.max_block_frames.max(1);
         let lag_frames = connection.timing.lag_frames();
         Self {
             clock: HostClock::new(host, lag_frames),
@@ -71,8 +68,6 @@ impl StemStream {
             late: false,
             restarted: false,
             give_up_frames: (2 * lag_frames) as u64 + u64::from(host.rate_hz / 4),
-            outgoing: vec![InputFrame::default(); frames],
-            incoming: vec![StemFrame::default(); frames],
         }
     }
 
@@ -87,8 +82,6 @@ impl StemStream {
             late,
             restarted,
             give_up_frames: _,
-            outgoing: _,
-            incoming: _,
         } = self;
         clock.reset();
         *epoch = epoch.wrapping_add(1);
@@ -195,16 +188,11 @@ impl StemStream {
             }
         };
         let [left, right] = input;
-        let mut frames = 0;
-        for ((frame, &left), &right) in self.outgoing.iter_mut().zip(left).zip(right) {
-            *frame = InputFrame {
-                epoch,
-                samples: [bounded(left), bounded(right)],
-            };
-            frames += 1;
-        }
-        let outgoing = self.outgoing.get(..frames).unwrap_or_default();
-        self.connection.input.push_slice(outgoing) == frames
+        let frames = left.iter().zip(right).map(|(&left, &right)| InputFrame {
+            epoch,
+            samples: [bounded(left), bounded(right)],
+        });
+        self.connection.input.push_iter(frames) == left.len()
     }
 
     /// Fills `wanted` from its beginning with the frames from `first_wanted` on; returns how many
@@ -259,15 +247,13 @@ impl StemStream {
         loop {
             let too_late = first_wanted.saturating_sub(self.received_frames);
             let open = too_late + (wanted.len() - got_frames) as u64;
-            let at_once = (self.incoming.len() as u64).min(open) as usize;
-            let Some(incoming) = self.incoming.get_mut(..at_once) else {
-                return got_frames;
-            };
-            let popped = self.connection.stems.pop_slice(incoming);
-            if popped == 0 {
+            // Read where they lie. Those behind the ring's end come in the next round.
+            let (there, _) = self.connection.stems.as_slices();
+            let at_once = there.len().min(usize::try_from(open).unwrap_or(usize::MAX));
+            if at_once == 0 {
                 return got_frames;
             }
-            for frame in incoming.iter().take(popped) {
+            for frame in there.iter().take(at_once) {
                 if frame.epoch != self.epoch {
                     continue;
                 }
@@ -279,6 +265,7 @@ impl StemStream {
                 }
                 self.received_frames += 1;
             }
+            self.connection.stems.skip(at_once);
         }
     }
 }

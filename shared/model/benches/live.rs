@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bunri_model::{
-    CausalNetwork, LiveBandSplitConfig, LiveDemucsConfig, NetworkConfig, Separator, SharedWeights,
+    BandSplitConfig, CausalNetwork, LiveDemucsConfig, NetworkConfig, Separator, SharedWeights,
 };
 use bunri_stream::{Mode, Planar, StemModel};
 use tch::{Device, Kind, Tensor};
@@ -24,8 +24,8 @@ fn main() {
             NetworkConfig::LiveDemucs(LiveDemucsConfig::default()),
         ),
         (
-            "live-band-split",
-            NetworkConfig::LiveBandSplit(LiveBandSplitConfig::default()),
+            "band-split",
+            NetworkConfig::BandSplit(BandSplitConfig::default()),
         ),
     ];
     for (name, config) in networks {

@@ -7,7 +7,7 @@
 //!
 //! - [`network`]: what all architectures have in common, and their list.
 //! - [`demucs`]: Demucs v1 and v2.
-//! - [`live_band_split`]: a causal band-split network, for live playing.
+//! - [`band_split`]: a band-split network, for live playing or with whole context.
 //! - [`live_demucs`]: a causal Demucs, for live playing.
 //! - [`demucs_v3`]: the time-domain Demucs of the v3 and v4 releases.
 //! - [`hdemucs`]: Hybrid Demucs (v3).
@@ -26,6 +26,7 @@
 //! - [`separator`]: any network as a [`StemModel`](bunri_stream::StemModel).
 
 pub mod bag;
+pub mod band_split;
 mod built_in;
 mod causal;
 pub mod checkpoint;
@@ -41,7 +42,6 @@ pub mod hdemucs;
 pub mod htdemucs;
 mod hybrid;
 pub mod import;
-pub mod live_band_split;
 pub mod live_demucs;
 mod model_file;
 pub mod network;
@@ -57,6 +57,7 @@ mod transposed_convolution;
 mod wide_lstm;
 
 pub use bag::BagConfig;
+pub use band_split::{BandSplitConfig, TimeContext};
 pub use built_in::built_in_model;
 pub use checkpoint::{Checkpoint, CheckpointError, Provenance, Storage};
 pub use config_error::ConfigError;
@@ -66,7 +67,6 @@ pub use demucs_v3::DemucsV3Config;
 pub use device::{DeviceChoice, DeviceError};
 pub use hdemucs::HDemucsConfig;
 pub use htdemucs::HTDemucsConfig;
-pub use live_band_split::LiveBandSplitConfig;
 pub use live_demucs::LiveDemucsConfig;
 pub use model_file::{LoadedModel, ModelFileError};
 pub use network::{CausalNetwork, Network, NetworkConfig, Trainable};

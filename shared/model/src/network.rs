@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::bag::{Bag, BagConfig};
+use crate::band_split::{BandSplit, BandSplitConfig};
 use crate::config_error::ConfigError;
 use crate::conv_tasnet::{ConvTasNet, ConvTasNetConfig};
 use crate::demucs::{Demucs, DemucsConfig};
 use crate::demucs_v3::{DemucsV3, DemucsV3Config};
 use crate::hdemucs::{HDemucs, HDemucsConfig};
 use crate::htdemucs::{HTDemucs, HTDemucsConfig};
-use crate::live_band_split::{LiveBandSplit, LiveBandSplitConfig};
 use crate::live_demucs::{LiveDemucs, LiveDemucsConfig};
 use crate::parameters::{self, ParameterError, ParameterSpec, Parameters};
 
@@ -108,7 +108,7 @@ pub trait CausalNetwork: Network {
 pub const ARCHITECTURES: &[&str] = &[
     "demucs",
     "live-demucs",
-    "live-band-split",
+    "band-split",
     "conv-tasnet",
     "demucs-v3",
     "hdemucs",
@@ -125,8 +125,8 @@ pub enum NetworkConfig {
     Demucs(DemucsConfig),
     /// A causal Demucs, see [`crate::live_demucs`].
     LiveDemucs(LiveDemucsConfig),
-    /// A causal band-split network, see [`crate::live_band_split`].
-    LiveBandSplit(LiveBandSplitConfig),
+    /// A band-split network, causal or not, see [`crate::band_split`].
+    BandSplit(BandSplitConfig),
     /// Conv-TasNet, see [`crate::conv_tasnet`].
     #[serde(rename = "conv-tasnet")]
     ConvTasNet(ConvTasNetConfig),
@@ -151,7 +151,7 @@ impl NetworkConfig {
         match self {
             Self::Demucs(config) => config.validate(),
             Self::LiveDemucs(config) => config.validate(),
-            Self::LiveBandSplit(config) => config.validate(),
+            Self::BandSplit(config) => config.validate(),
             Self::ConvTasNet(config) => config.validate(),
             Self::DemucsV3(config) => config.validate(),
             Self::HDemucs(config) => config.validate(),
@@ -166,7 +166,7 @@ impl NetworkConfig {
         match self {
             Self::Demucs(config) => config.signature(),
             Self::LiveDemucs(config) => config.signature(),
-            Self::LiveBandSplit(config) => config.signature(),
+            Self::BandSplit(config) => config.signature(),
             Self::ConvTasNet(config) => config.signature(),
             Self::DemucsV3(config) => config.signature(),
             Self::HDemucs(config) => config.signature(),
@@ -181,7 +181,7 @@ impl NetworkConfig {
         match self {
             Self::Demucs(config) => config.parameter_specs(),
             Self::LiveDemucs(config) => config.parameter_specs(),
-            Self::LiveBandSplit(config) => config.parameter_specs(),
+            Self::BandSplit(config) => config.parameter_specs(),
             Self::ConvTasNet(config) => config.parameter_specs(),
             Self::DemucsV3(config) => config.parameter_specs(),
             Self::HDemucs(config) => config.parameter_specs(),
@@ -205,8 +205,8 @@ impl NetworkConfig {
             Self::LiveDemucs(config) => {
                 Box::new(LiveDemucs::from_parameters(config, parameters, device)?)
             }
-            Self::LiveBandSplit(config) => {
-                Box::new(LiveBandSplit::from_parameters(config, parameters, device)?)
+            Self::BandSplit(config) => {
+                Box::new(BandSplit::from_parameters(config, parameters, device)?)
             }
             Self::ConvTasNet(config) => {
                 Box::new(ConvTasNet::from_parameters(config, parameters, device)?)
@@ -250,7 +250,7 @@ impl NetworkConfig {
             Self::Demucs(config) => config.rescale,
             Self::LiveDemucs(config) => config.rescale,
             // Drawn at their final scale.
-            Self::LiveBandSplit(_) | Self::ConvTasNet(_) => 0.0,
+            Self::BandSplit(_) | Self::ConvTasNet(_) => 0.0,
             Self::DemucsV3(config) => config.rescale,
             Self::HDemucs(config) => config.rescale,
             Self::HTDemucs(config) => config.rescale,

@@ -1,12 +1,12 @@
 //! Published sizes, and our own default ones, by name: for benches, and for whoever starts a
 //! training from one.
 
+use crate::band_split::{BandSplitConfig, TimeContext};
 use crate::conv_tasnet::ConvTasNetConfig;
 use crate::demucs::DemucsConfig;
 use crate::demucs_v3::DemucsV3Config;
 use crate::hdemucs::HDemucsConfig;
 use crate::htdemucs::HTDemucsConfig;
-use crate::live_band_split::LiveBandSplitConfig;
 use crate::live_demucs::LiveDemucsConfig;
 use crate::network::NetworkConfig;
 
@@ -21,6 +21,7 @@ pub const NAMES: &[&str] = &[
     "hdemucs",
     "htdemucs",
     "htdemucs-6s",
+    "band-split",
     "live-band-split",
     "live-demucs",
 ];
@@ -38,7 +39,11 @@ pub fn config(name: &str) -> Option<NetworkConfig> {
         "hdemucs" => NetworkConfig::HDemucs(HDemucsConfig::default()),
         "htdemucs" => NetworkConfig::HTDemucs(HTDemucsConfig::four_stems()),
         "htdemucs-6s" => NetworkConfig::HTDemucs(HTDemucsConfig::six_stems()),
-        "live-band-split" => NetworkConfig::LiveBandSplit(LiveBandSplitConfig::default()),
+        "band-split" => NetworkConfig::BandSplit(BandSplitConfig {
+            context: TimeContext::Whole,
+            ..BandSplitConfig::default()
+        }),
+        "live-band-split" => NetworkConfig::BandSplit(BandSplitConfig::default()),
         "live-demucs" => NetworkConfig::LiveDemucs(LiveDemucsConfig::default()),
         _ => return None,
     })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bunri_model::checkpoint::float_values;
 use bunri_model::{
-    LiveBandSplitConfig, LiveDemucsConfig, Network, NetworkConfig, Separator, SharedWeights,
+    BandSplitConfig, LiveDemucsConfig, Network, NetworkConfig, Separator, SharedWeights,
 };
 use bunri_stream::conformance::assert_stem_model;
 use bunri_stream::{Mode, Planar, StemModel, StreamingSeparator};
@@ -55,8 +55,8 @@ fn small_demucs() -> LiveDemucsConfig {
     }
 }
 
-fn small_band_split() -> LiveBandSplitConfig {
-    LiveBandSplitConfig {
+fn small_band_split() -> BandSplitConfig {
+    BandSplitConfig {
         window_frames: 128,
         hop_frames: 32,
         band_bins: vec![2, 3, 10, 50],
@@ -64,7 +64,7 @@ fn small_band_split() -> LiveBandSplitConfig {
         hidden: 4,
         blocks: 2,
         segment_frames: 600,
-        ..LiveBandSplitConfig::default()
+        ..BandSplitConfig::default()
     }
 }
 
@@ -72,7 +72,7 @@ fn small_band_split() -> LiveBandSplitConfig {
 fn small_networks() -> Vec<NetworkConfig> {
     vec![
         NetworkConfig::LiveDemucs(small_demucs()),
-        NetworkConfig::LiveBandSplit(small_band_split()),
+        NetworkConfig::BandSplit(small_band_split()),
     ]
 }
 
@@ -120,7 +120,7 @@ prop_compose! {
         lookahead_hops in 0..4usize,
         normalize in any::<bool>(),
     ) -> NetworkConfig {
-        NetworkConfig::LiveBandSplit(LiveBandSplitConfig {
+        NetworkConfig::BandSplit(BandSplitConfig {
             stems: (0..stems).map(|i| format!("stem-{i}")).collect(),
             audio_channels,
             window_frames,
@@ -131,7 +131,7 @@ prop_compose! {
             hidden,
             blocks,
             normalize,
-            ..LiveBandSplitConfig::default()
+            ..BandSplitConfig::default()
         })
     }
 }
@@ -363,7 +363,7 @@ fn weights_are_named_as_the_code_is_built() {
         lstm_layers: 1,
         ..small_demucs()
     });
-    let split = NetworkConfig::LiveBandSplit(LiveBandSplitConfig {
+    let split = NetworkConfig::BandSplit(BandSplitConfig {
         blocks: 1,
         band_bins: vec![20, 20, 25],
         ..small_band_split()

@@ -14,8 +14,11 @@ pub const QUARTER: &str = "quarter of mixture";
 /// Key of the ideal ratio mask, see [`ideal_ratio_mask`].
 pub const IDEAL: &str = "ideal ratio mask";
 
+/// Key of stems that another program made.
+pub const ESTIMATES: &str = "stems in files";
+
 /// Everything that may stand in a report, in the order of its tables.
-pub const SYSTEMS: [&str; 4] = [MODEL, MIXTURE, QUARTER, IDEAL];
+pub const SYSTEMS: [&str; 5] = [MODEL, ESTIMATES, MIXTURE, QUARTER, IDEAL];
 
 /// Estimates of each of the track's stems, in their order, by system.
 ///

@@ -8,13 +8,16 @@
 //!
 //! - [`metrics`], [`spectral`]: the figures themselves; [`score`]: those of a song, and their means.
 //! - [`mod@bss_eval`]: SDR, ISR, SIR and SAR as museval defines them.
-//! - [`ideal_mask`], [`mod@baselines`]: what to hold a model's figures against.
+//! - [`ideal_mask`], [`mod@baselines`], `estimates`: what to hold a model's figures against.
+//! - [`cases`]: the same model on what no test set holds.
 //! - [`track`], [`report`], [`museval_file`]: in and out; `song`: one from its files to its scores.
 //! - [`against_museval`]: the reference package on the same stems.
 
 pub mod against_museval;
 pub mod baselines;
 pub mod bss_eval;
+pub mod cases;
+mod estimates;
 pub mod ideal_mask;
 pub mod metrics;
 pub mod museval_file;
@@ -81,6 +84,13 @@ pub struct Args {
     /// windows, hop 1024).
     #[arg(long)]
     baselines: bool,
+    /// Also score stems that another program made of these songs: DIR/<song>/<stem>.wav.
+    #[arg(long, value_name = "DIR")]
+    estimates: Option<PathBuf>,
+    /// Also put 20 s of each song through what test sets do not hold: silence, each stem alone, mono, a
+    /// telephone, clipping.
+    #[arg(long)]
+    cases: bool,
     /// Also measure ISR, SIR and SAR of the model's stems (BSS Eval v4), and write them to this folder
     /// as museval does: a JSON file for each song.
     #[arg(long, value_name = "DIR")]
@@ -115,6 +125,9 @@ pub fn run(args: Args) -> Result<()> {
     if let Some(folder) = &args.museval {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("--museval {}", folder.display()))?;
+    }
+    if let Some(folder) = &args.estimates {
+        estimates::check(folder, &songs, &stems)?;
     }
     let python = args.against_museval.as_deref();
     let mut museval = python.map(Museval::start).transpose()?;
@@ -154,7 +167,12 @@ fn evaluate_songs(
             let separated = Separated::new(model, song, !args.no_consistency, |done, of| {
                 progress.separated(done, of);
             });
-            let separated = separated.with_context(context)?;
+            let mut separated = separated.with_context(context)?;
+            if args.cases {
+                separated
+                    .try_cases(model, !args.no_consistency)
+                    .with_context(context)?;
+            }
             progress.finish_song(separated.seconds());
             if let Some(museval) = &mut museval {
                 let report = separated.score(args, names, stems, Some(museval), cores);

@@ -8,6 +8,7 @@ use super::against_museval::{self, Comparison};
 use super::baselines::SYSTEMS;
 #[cfg(doc)]
 use super::bss_eval::BssScores;
+use super::cases::{self, CaseScore};
 use super::score::{ACTIVE_FLOOR_DBFS, StemScore, StemScores, Summary, mean_over_stems, summarise};
 use crate::model::ModelCard;
 use crate::table::{Table, db_cell};
@@ -57,6 +58,9 @@ pub struct SongReport {
     pub bss_is_determined: Option<bool>,
     /// Scores by system, see [`SYSTEMS`].
     pub systems: BTreeMap<String, StemScores>,
+    /// What became of changed excerpts, where that was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<CaseScore>,
 }
 
 /// One system's figures over all songs.
@@ -157,6 +161,10 @@ impl Report {
                     song.name
                 );
             }
+        }
+        let cases: Vec<&[CaseScore]> = self.songs.iter().map(|song| &song.cases[..]).collect();
+        if cases.iter().any(|cases| !cases.is_empty()) {
+            text += &format!("{}\n", cases::table(&cases, &self.stems));
         }
         if !self.against_museval.is_empty() {
             text += &format!("{}\n", against_museval::table(&self.against_museval));

@@ -10,8 +10,10 @@ use bunri_stream::{HostOptions, OfflineSeparator, Planar};
 
 use super::Args;
 use super::against_museval::Museval;
-use super::baselines::{MODEL, baselines};
+use super::baselines::{ESTIMATES, MODEL, baselines};
 use super::bss_eval::{BssScores, bss_eval};
+use super::cases::{CaseScore, score_cases};
+use super::estimates;
 use super::museval_file::museval_json;
 use super::report::SongReport;
 use super::score::{StemScores, score_song};
@@ -27,6 +29,7 @@ pub(super) struct Separated {
     /// In the model's order.
     estimates: Vec<Planar>,
     separation_seconds: f64,
+    cases: Vec<CaseScore>,
 }
 
 impl Separated {
@@ -36,33 +39,27 @@ impl Separated {
         model: &Model,
         song: &Song,
         consistency: bool,
-        mut progress: impl FnMut(usize, usize),
+        progress: impl FnMut(usize, usize),
     ) -> Result<Self> {
-        /// About six seconds: progress that moves, and no chunk is cut into many pieces.
-        const BLOCK_FRAMES: usize = 1 << 18;
         let track = Track::load(song)?;
         let started = Instant::now();
-        let options = HostOptions {
-            consistency,
-            ..HostOptions::default()
-        };
-        let mut separator = OfflineSeparator::new(model.separator()?, track.rate_hz, options)?;
-        let mut estimates = Vec::new();
-        let frames = track.mixture.frames();
-        let mut start = 0;
-        while start < frames {
-            let block = BLOCK_FRAMES.min(frames - start);
-            separator.push(&track.mixture.slice(start, block), &mut estimates)?;
-            start += block;
-            progress(start, frames);
-        }
-        separator.finish(&mut estimates)?;
+        let estimates = separate(model, &track.mixture, track.rate_hz, consistency, progress)?;
         Ok(Self {
             name: song.name.clone(),
             track,
             estimates,
             separation_seconds: started.elapsed().as_secs_f64(),
+            cases: Vec::new(),
         })
+    }
+
+    /// Puts what [`cases`](super::cases) make of the song through the same model.
+    pub(super) fn try_cases(&mut self, model: &Model, consistency: bool) -> Result<()> {
+        let rate_hz = self.track.rate_hz;
+        self.cases = score_cases(&self.track, &model.spec().stems, |mixture| {
+            separate(model, mixture, rate_hz, consistency, |_, _| ())
+        })?;
+        Ok(())
     }
 
     /// Length of the song in seconds.
@@ -107,6 +104,12 @@ impl Separated {
                 systems.insert(system.to_owned(), scores);
             }
         }
+        if let Some(folder) = &args.estimates {
+            let estimates = estimates::read(folder, name, stems, track)?;
+            let pairs = self::pairs(track, stems, |_, stem| estimates.get(stem));
+            let scores = score_song(&pairs, track.rate_hz, args.windows);
+            systems.insert(ESTIMATES.to_owned(), scores);
+        }
         Ok(SongReport {
             name: name.clone(),
             seconds: track.seconds(),
@@ -115,8 +118,38 @@ impl Separated {
             separation_seconds: self.separation_seconds,
             bss_is_determined,
             systems,
+            cases: self.cases.clone(),
         })
     }
+}
+
+/// A mixture as the plugin's audio goes through the model: stems in the model's order, of the same
+/// length.
+fn separate(
+    model: &Model,
+    mixture: &Planar,
+    rate_hz: u32,
+    consistency: bool,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Vec<Planar>> {
+    /// About six seconds: progress that moves, and no chunk is cut into many pieces.
+    const BLOCK_FRAMES: usize = 1 << 18;
+    let options = HostOptions {
+        consistency,
+        ..HostOptions::default()
+    };
+    let mut separator = OfflineSeparator::new(model.separator()?, rate_hz, options)?;
+    let mut estimates = Vec::new();
+    let frames = mixture.frames();
+    let mut start = 0;
+    while start < frames {
+        let block = BLOCK_FRAMES.min(frames - start);
+        separator.push(&mixture.slice(start, block), &mut estimates)?;
+        start += block;
+        progress(start, frames);
+    }
+    separator.finish(&mut estimates)?;
+    Ok(estimates)
 }
 
 /// Name, truth and estimate of every scored stem that has both.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result};
 use bunri_model::network::center_trim;
-use bunri_model::{Checkpoint, Trainable};
+use bunri_model::{Checkpoint, NetworkConfig, Trainable};
 use tch::{Device, Kind, Tensor};
 
 use super::adam::Adam;
@@ -34,6 +34,34 @@ pub(crate) struct Part {
     pub(crate) is_last: bool,
 }
 
+/// The network of `model`, with the weights of a checkpoint of that config, or of one that it can
+/// grow from.
+fn begun_from(
+    path: &Path,
+    model: &NetworkConfig,
+    seed: i64,
+    device: Device,
+) -> Result<Box<dyn Trainable>> {
+    let network = Checkpoint::load(path, device)?.network;
+    let config = network.config();
+    if config == *model {
+        return Ok(network);
+    }
+    let grown = match (model, &config) {
+        (NetworkConfig::BandSplit(whole), NetworkConfig::BandSplit(past)) => {
+            whole.grown_from(past, network.parameters(), seed)
+        }
+        _ => None,
+    };
+    let parameters = grown.with_context(|| {
+        format!(
+            "--init {}: the checkpoint has another [model] config",
+            path.display()
+        )
+    })?;
+    Ok(model.clone().build(parameters, device)?)
+}
+
 /// Network, losses and optimiser.
 #[derive(Debug)]
 pub(crate) struct Generator {
@@ -53,14 +81,11 @@ impl Generator {
         device: Device,
         cluster: &Cluster,
     ) -> Result<Self> {
+        let seed = config.seed as i64;
         let network = match init {
-            None => (config.model.clone()).untrained(config.seed as i64, device)?,
-            Some(path) => Checkpoint::load(path, device)?.network,
+            None => (config.model.clone()).untrained(seed, device)?,
+            Some(path) => begun_from(path, &config.model, seed, device)?,
         };
-        ensure!(
-            network.config() == config.model,
-            "--init: the checkpoint has another [model] config"
-        );
         Self::of(network, config.optimiser.adam(), &config.loss, cluster)
     }
 

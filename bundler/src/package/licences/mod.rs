@@ -27,6 +27,17 @@ const INTEL: &str = include_str!("../texts/INTEL-SIMPLIFIED-SOFTWARE-LICENCE.txt
 const README: &str = include_str!("../texts/LICENCES.txt");
 const README_CUDA: &str = include_str!("../texts/LICENCES-CUDA.txt");
 
+/// What the licences forbid to do with a package; the texts beside the licences say why.
+pub(super) fn restriction(flavour: Flavour) -> Option<&'static str> {
+    match flavour {
+        Flavour::Cpu => None,
+        Flavour::Cuda => Some(
+            "for machines of your own: NVIDIA does not let libcufile, libnvJitLink and libnvshmem_host be \
+             passed on, and libtorch_cuda cannot be loaded without them. Do not publish it.",
+        ),
+    }
+}
+
 /// Writes the folder.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::LiveBandSplitConfig;
+use super::BandSplitConfig;
 use crate::parameters::Scope;
 
 /// Amplitudes below this share of the music's level count as silence.
@@ -17,7 +17,7 @@ pub(super) struct Group {
 }
 
 /// The groups of a config, from the lowest.
-pub(super) fn groups(config: &LiveBandSplitConfig) -> Vec<Group> {
+pub(super) fn groups(config: &BandSplitConfig) -> Vec<Group> {
     config
         .band_bins
         .chunk_by(|a, b| a == b)
@@ -52,7 +52,7 @@ impl GroupLinear {
     }
 }
 
-fn group_linears(scope: &Scope<'_>, config: &LiveBandSplitConfig) -> Vec<GroupLinear> {
+fn group_linears(scope: &Scope<'_>, config: &BandSplitConfig) -> Vec<GroupLinear> {
     let groups = groups(config).into_iter().enumerate();
     groups
         .map(|(index, group)| GroupLinear::new(scope, index, group))
@@ -73,7 +73,7 @@ pub(super) struct Split {
 }
 
 impl Split {
-    pub(super) fn new(root: &Scope<'_>, config: &LiveBandSplitConfig, device: Device) -> Self {
+    pub(super) fn new(root: &Scope<'_>, config: &BandSplitConfig, device: Device) -> Self {
         let scope = root.at("split");
         let values = groups(config)
             .into_iter()
@@ -127,7 +127,7 @@ pub(super) struct Masks {
 }
 
 impl Masks {
-    pub(super) fn new(root: &Scope<'_>, config: &LiveBandSplitConfig) -> Self {
+    pub(super) fn new(root: &Scope<'_>, config: &BandSplitConfig) -> Self {
         let scope = root.at("mask");
         Self {
             norm: Norm::new(&scope),

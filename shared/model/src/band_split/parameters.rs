@@ -1,11 +1,11 @@
 //! Names and shapes of the band-split network's weights.
 
-use super::LiveBandSplitConfig;
 use super::bands::groups;
+use super::{BandSplitConfig, TimeContext};
 use crate::parameters::{Init, LstmShape, ParameterSpec, SpecList};
 
 /// Every weight of a config, in the order of the code tree.
-pub(super) fn specs(config: &LiveBandSplitConfig) -> Vec<ParameterSpec> {
+pub(super) fn specs(config: &BandSplitConfig) -> Vec<ParameterSpec> {
     let mut list = SpecList::default();
     let (features, hidden) = (config.features, config.hidden);
     for (index, group) in groups(config).into_iter().enumerate() {
@@ -21,7 +21,8 @@ pub(super) fn specs(config: &LiveBandSplitConfig) -> Vec<ParameterSpec> {
     let level_shape = [config.band_bins.len(), 1, features];
     list.push("split.level", &level_shape, Init::Normal(0.1));
     for block in 0..config.blocks {
-        for (axis, is_bidirectional) in [("time", false), ("bands", true)] {
+        let both_ways = config.context == TimeContext::Whole;
+        for (axis, is_bidirectional) in [("time", both_ways), ("bands", true)] {
             let name = format!("blocks.{block}.{axis}");
             norm(&mut list, &format!("{name}.norm"), features);
             let shape = LstmShape {

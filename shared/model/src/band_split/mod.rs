@@ -1,8 +1,11 @@
-//! A causal band-split network: complex masks on spectra, by recurrent layers over time and bands.
+//! A band-split network: complex masks on spectra, by recurrent layers over time and bands.
 //!
-//! After Luo and Yu, *Music Source Separation with Band-Split RNN* (2023), made causal: the LSTMs
-//! over time go forward only and carry their state, norms look at one moment, and the spectra are
-//! those of a low-delay filter bank. All stems come from one network.
+//! After Luo and Yu, *Music Source Separation with Band-Split RNN* (2023), made fit for live playing:
+//! norms look at one moment, and the spectra are those of a low-delay filter bank. All stems come
+//! from one network. Its LSTMs over time hear
+//! - [`TimeContext::Past`]: what has been. They carry their state from hop to hop.
+//! - [`TimeContext::Whole`]: all of a window, forward and backward. Such a network can begin with the
+//!   weights of one that hears the past ([`BandSplitConfig::grown_from`]).
 //!
 //! ```text
 //! mix ─ ÷ running level ─ spectra ─┬─ bands ─ (time, bands) × blocks ─ masks ─┐
@@ -12,6 +15,7 @@
 mod bands;
 mod blocks;
 mod config;
+mod growth;
 mod parameters;
 mod stft;
 
@@ -19,7 +23,7 @@ use tch::{Device, Tensor};
 
 use bands::{Masks, Split};
 use blocks::Block;
-pub use config::LiveBandSplitConfig;
+pub use config::{BandSplitConfig, TimeContext};
 use stft::Stft;
 
 use crate::causal::{Carry, Lstm, RunningLevel, silence, whole_clip};
@@ -28,8 +32,8 @@ use crate::parameters::{ParameterError, Parameters, Scope, checked};
 
 /// The network: mixture in, stems out. Holds weights and nothing that changes from call to call.
 #[derive(Debug)]
-pub struct LiveBandSplit {
-    config: LiveBandSplitConfig,
+pub struct BandSplit {
+    config: BandSplitConfig,
     parameters: Parameters,
     level: Option<RunningLevel>,
     stft: Stft,
@@ -39,14 +43,14 @@ pub struct LiveBandSplit {
     device: Device,
 }
 
-impl LiveBandSplit {
+impl BandSplit {
     /// A model from its tensors, by name; they are moved to `device`.
     ///
     /// # Errors
     /// [`ParameterError`] if the config is impossible, or names or shapes are not those that it
     /// asks for.
     pub fn from_parameters(
-        config: LiveBandSplitConfig,
+        config: BandSplitConfig,
         parameters: Parameters,
         device: Device,
     ) -> Result<Self, ParameterError> {
@@ -61,7 +65,7 @@ impl LiveBandSplit {
             stft: Stft::new(config.window_frames, config.hop_frames, device),
             split: Split::new(&root, &config, device),
             blocks: (0..config.blocks)
-                .map(|block| Block::new(&root, block, config.hidden))
+                .map(|block| Block::new(&root, block, config.hidden, config.context))
                 .collect(),
             masks: Masks::new(&root, &config),
             config,
@@ -101,8 +105,8 @@ impl LiveBandSplit {
     }
 }
 
-/// Shapes of what one stream carries, in the order in which [`LiveBandSplit::run`] asks for it.
-fn state_shapes(config: &LiveBandSplitConfig) -> Vec<Vec<i64>> {
+/// Shapes of what one stream carries, in the order in which [`BandSplit::run`] asks for it.
+fn state_shapes(config: &BandSplitConfig) -> Vec<Vec<i64>> {
     let (window, hop) = (config.window_frames, config.hop_frames);
     let channels = config.audio_channels;
     let mut shapes = Vec::new();
@@ -110,7 +114,11 @@ fn state_shapes(config: &LiveBandSplitConfig) -> Vec<Vec<i64>> {
         shapes.push(RunningLevel::state_shape());
     }
     shapes.push(Stft::analysis_state_shape(window, hop, channels));
-    for _ in 0..config.blocks {
+    let carrying = match config.context {
+        TimeContext::Past => config.blocks,
+        TimeContext::Whole => 0,
+    };
+    for _ in 0..carrying {
         shapes.extend(Lstm::state_shapes(config.band_bins.len(), 1, config.hidden));
     }
     let bins = window / 2 + 1;
@@ -129,9 +137,9 @@ fn state_shapes(config: &LiveBandSplitConfig) -> Vec<Vec<i64>> {
     shapes
 }
 
-impl Trainable for LiveBandSplit {
+impl Trainable for BandSplit {
     fn config(&self) -> NetworkConfig {
-        NetworkConfig::LiveBandSplit(self.config.clone())
+        NetworkConfig::BandSplit(self.config.clone())
     }
 
     fn parameters(&self) -> &Parameters {
@@ -139,7 +147,7 @@ impl Trainable for LiveBandSplit {
     }
 }
 
-impl Network for LiveBandSplit {
+impl Network for BandSplit {
     fn signature(&self) -> Signature {
         self.config.signature()
     }
@@ -150,7 +158,11 @@ impl Network for LiveBandSplit {
 
     /// The segments that it is trained on.
     fn window(&self) -> Window {
-        Window::whole(self.config.segment_frames)
+        self.window_of(self.config.segment_frames)
+    }
+
+    fn window_of(&self, frames: usize) -> Window {
+        Window::whole(frames)
     }
 
     fn forward(&self, mix: &Tensor) -> Tensor {
@@ -158,11 +170,15 @@ impl Network for LiveBandSplit {
     }
 
     fn causal(&self) -> Option<&dyn CausalNetwork> {
-        Some(self)
+        match self.config.context {
+            TimeContext::Past => Some(self),
+            TimeContext::Whole => None,
+        }
     }
 }
 
-impl CausalNetwork for LiveBandSplit {
+/// With whole context, a clip is one step, and there is no next one: [`Network::causal`] says so.
+impl CausalNetwork for BandSplit {
     fn hop_frames(&self) -> usize {
         self.config.hop_frames
     }
@@ -195,7 +211,7 @@ mod tests {
     #[test]
     fn masks_of_one_give_the_mixture() {
         for lookahead_hops in [0, 1, 3] {
-            let config = LiveBandSplitConfig {
+            let config = BandSplitConfig {
                 window_frames: 64,
                 hop_frames: 16,
                 lookahead_hops,
@@ -203,7 +219,7 @@ mod tests {
                 features: 3,
                 hidden: 4,
                 blocks: 1,
-                ..LiveBandSplitConfig::default()
+                ..BandSplitConfig::default()
             };
             let parameters = untrained(&config.parameter_specs(), 0.0, 1);
             for (name, tensor) in &parameters {
@@ -215,7 +231,7 @@ mod tests {
                     let _ = tensor.slice(2, 0, None, 2).fill_(1.0);
                 }
             }
-            let network = LiveBandSplit::from_parameters(config, parameters, Device::Cpu).unwrap();
+            let network = BandSplit::from_parameters(config, parameters, Device::Cpu).unwrap();
             let mix = Tensor::rand([2, 2, 150], (Kind::Float, Device::Cpu)) - 0.5;
             let output = network.forward(&mix);
             assert_eq!(output.size(), [2, 4, 2, 150]);

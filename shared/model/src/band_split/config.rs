@@ -1,4 +1,4 @@
-//! Sizes of a causal band-split network, and the delay that follows from them.
+//! Sizes of a band-split network, and the delay that follows from them.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,15 +7,28 @@ use crate::config_error::{ConfigError, check_parameter_count, check_stems, in_ra
 use crate::network::Signature;
 use crate::parameters::{self, ParameterSpec};
 
-/// Hyper-parameters of [`LiveBandSplit`](super::LiveBandSplit). Nothing is checked until
-/// [`LiveBandSplitConfig::validate`].
+/// What the layers over time hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeContext {
+    /// What has been, and the lookahead: hop after hop, for live playing.
+    #[default]
+    Past,
+    /// All of a window, by LSTMs that also go backward.
+    Whole,
+}
+
+/// Hyper-parameters of [`BandSplit`](super::BandSplit). Nothing is checked until
+/// [`BandSplitConfig::validate`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct LiveBandSplitConfig {
+pub struct BandSplitConfig {
     /// Stem names, in output order.
     pub stems: Vec<String>,
     /// Channels of the mixture and of every stem.
     pub audio_channels: usize,
+    /// What the LSTMs over time hear.
+    pub context: TimeContext,
     /// Frames that one spectrum sees: long for narrow bins, it costs no delay.
     pub window_frames: usize,
     /// Frames between spectra, and per step. The synthesis window is two hops long.
@@ -40,7 +53,7 @@ pub struct LiveBandSplitConfig {
     pub segment_frames: usize,
 }
 
-impl Default for LiveBandSplitConfig {
+impl Default for BandSplitConfig {
     /// 11.6 ms per hop and 23.2 ms of lookahead at 44.1 kHz.
     fn default() -> Self {
         // 86 Hz wide up to 0.7 kHz, 172 Hz to 2.1 kHz, 517 Hz to 5.2 kHz, 1.4 kHz to 12 kHz.
@@ -50,6 +63,7 @@ impl Default for LiveBandSplitConfig {
                 .map(String::from)
                 .to_vec(),
             audio_channels: 2,
+            context: TimeContext::Past,
             window_frames: 2048,
             hop_frames: 512,
             lookahead_hops: 1,
@@ -68,7 +82,7 @@ impl Default for LiveBandSplitConfig {
     }
 }
 
-impl LiveBandSplitConfig {
+impl BandSplitConfig {
     /// Checks every field, and the size of the whole.
     ///
     /// # Errors
@@ -159,7 +173,7 @@ mod tests {
     /// Guards the figures that the product promises for live playing.
     #[test]
     fn the_default_is_live() {
-        let config = LiveBandSplitConfig::default();
+        let config = BandSplitConfig::default();
         config.validate().unwrap();
         let latency = 2 * config.hop_frames + config.lookahead_frames();
         let ms = latency as f64 * 1000.0 / f64::from(config.sample_rate);
@@ -170,8 +184,8 @@ mod tests {
 
     #[test]
     fn absurd_configs_are_refused_before_anything_is_allocated() {
-        let change = |change: fn(&mut LiveBandSplitConfig)| {
-            let mut config = LiveBandSplitConfig::default();
+        let change = |change: fn(&mut BandSplitConfig)| {
+            let mut config = BandSplitConfig::default();
             change(&mut config);
             config
         };
