@@ -169,9 +169,15 @@ fn summary(corpus: &Corpus, orders: &[Order<'_>]) -> anyhow::Result<String> {
     let mut parts = Table {
         title: "What is there".to_owned(),
         words: 1,
-        header: ["part", "songs", "hours", "tempo in bpm", "loudness in LUFS"]
-            .map(str::to_owned)
-            .into(),
+        header: [
+            "part",
+            "songs",
+            "minutes",
+            "tempo in bpm",
+            "loudness in LUFS",
+        ]
+        .map(str::to_owned)
+        .into(),
         rows: Vec::new(),
     };
     let mut genres: BTreeMap<String, f64> = BTreeMap::new();
@@ -183,26 +189,29 @@ fn summary(corpus: &Corpus, orders: &[Order<'_>]) -> anyhow::Result<String> {
             facts.push(output::facts(&output::song_folder(&out, order.seed))?);
         }
         for song in &facts {
-            let hours = song.seconds / 3_600.0;
-            *genres.entry(song.genre.clone()).or_default() += hours;
+            let minutes = song.seconds / 60.0;
+            *genres.entry(song.genre.clone()).or_default() += minutes;
             for source in &song.sources {
-                *sources.entry(source.clone()).or_default() += hours;
+                *sources.entry(source.clone()).or_default() += minutes;
             }
         }
-        let hours: f64 = facts.iter().map(|song| song.seconds / 3_600.0).sum();
+        let minutes: f64 = facts.iter().map(|song| song.seconds / 60.0).sum();
         let loudness = facts.iter().filter_map(|song| song.master.loudness_lufs);
         parts.rows.push(vec![
             part.name.clone(),
             facts.len().to_string(),
-            format!("{hours:.2}"),
+            format!("{minutes:.1}"),
             range(facts.iter().map(|song| song.tempo_bpm).collect(), 0),
             range(loudness.collect(), 1),
         ]);
     }
     Ok(format!(
         "{parts}\n{}\n{}",
-        hours_of("Genres", genres),
-        hours_of("Hours of songs in which a source sounds", sources)
+        minutes_of("Genres", genres),
+        minutes_of(
+            "Sources, and how long the songs are in which they sound",
+            sources
+        )
     ))
 }
 
@@ -217,16 +226,16 @@ fn range(mut values: Vec<f64>, digits: usize) -> String {
     }
 }
 
-fn hours_of(title: &str, hours: BTreeMap<String, f64>) -> Table {
-    let mut rows: Vec<(String, f64)> = hours.into_iter().collect();
+fn minutes_of(title: &str, minutes: BTreeMap<String, f64>) -> Table {
+    let mut rows: Vec<(String, f64)> = minutes.into_iter().collect();
     rows.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     Table {
         title: title.to_owned(),
         words: 1,
-        header: ["", "hours"].map(str::to_owned).into(),
+        header: ["", "minutes"].map(str::to_owned).into(),
         rows: rows
             .into_iter()
-            .map(|(name, hours)| vec![name, format!("{hours:.2}")])
+            .map(|(name, minutes)| vec![name, format!("{minutes:.1}")])
             .collect(),
     }
 }
@@ -269,12 +278,32 @@ mod tests {
         assert!(parsed(&format!("output = \"x\"\n{twice}")).is_err());
     }
 
-    /// The committed recipe must be one that the command takes.
+    /// The committed recipe must be one that the command takes, whole and in small.
     #[test]
-    fn the_committed_recipe_is_valid() {
-        let text = include_str!("../../configs/corpus.toml");
-        let corpus = parsed(text).unwrap();
-        let names: Vec<&str> = corpus.part.iter().map(|part| &*part.name).collect();
+    fn the_committed_recipe_can_be_scaled() {
+        let with = |songs: Option<u64>, scale: Option<f64>| {
+            let corpus = Corpus::read(&Args {
+                config: concat!(env!("CARGO_MANIFEST_DIR"), "/configs/corpus.toml").into(),
+                out: None,
+                songs,
+                scale,
+                seconds: None,
+                format: Format::Flac,
+                jobs: None,
+            })?;
+            let parts = corpus.part.into_iter().map(|part| (part.name, part.songs));
+            anyhow::Ok(parts.collect::<Vec<_>>())
+        };
+        let whole = with(None, None).unwrap();
+        let names: Vec<&str> = whole.iter().map(|(name, _)| &**name).collect();
         assert_eq!(names, ["synthetic", "recorded", "valid"]);
+        for (index, (_, songs)) in whole.iter().enumerate() {
+            assert_eq!(with(Some(2), None).unwrap()[index].1, 2);
+            let tenth = with(None, Some(0.1)).unwrap()[index].1;
+            assert_eq!(tenth, ((*songs as f64 / 10.0).round() as u64).max(1));
+        }
+        for share in [0.0, -1.0, 1.5, f64::NAN] {
+            assert!(with(None, Some(share)).is_err(), "{share}");
+        }
     }
 }

@@ -90,8 +90,8 @@ pub(super) fn song_name(seed: u64) -> String {
 
 /// Renders the song of this seed: `seconds` long, 44.1 kHz stereo, the mixture below full scale.
 ///
-/// Equal seed, length and sources give equal samples. Takes about a tenth of the song's duration
-/// on one core.
+/// Equal seed, length and sources give equal samples. Takes a fifth of the song's duration on one
+/// core, or less.
 ///
 /// # Errors
 /// If `seconds` is not within 0.1..=3600, or the soundfont's player fails.

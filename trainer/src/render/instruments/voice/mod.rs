@@ -14,13 +14,15 @@
 //!
 //! - [`speech`]: spoken words with the times of their sounds, from the program `flite`.
 //! - [`resynthesis`]: any voice taken apart into pitch and spectral envelope, and put together again
-//!   at other pitches and times.
+//!   at other pitches and times, by [`pitch`] and [`spectrum`].
 //! - [`speaker`]: the two together: words on notes.
 
 mod gestures;
 mod intonation;
+mod pitch;
 pub(crate) mod resynthesis;
 pub(crate) mod speaker;
+mod spectrum;
 pub(crate) mod speech;
 mod tract;
 mod vowels;
