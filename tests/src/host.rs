@@ -72,6 +72,20 @@ pub struct Setup {
     pub aux: AuxBuses,
 }
 
+impl Setup {
+    /// A proper export with all buses, at the rate of the tests' models: their stems are then exactly
+    /// the delayed input times their gains.
+    #[must_use]
+    pub const fn export(max_block_frames: usize) -> Self {
+        Self {
+            rate_hz: 44_100,
+            max_block_frames,
+            pace: Pace::Offline,
+            aux: AuxBuses::Active,
+        }
+    }
+}
+
 /// A parameter as a host shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParameterView {

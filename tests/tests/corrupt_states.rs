@@ -5,18 +5,13 @@ use std::time::Duration;
 use bunri_tests::bundle::Bundles;
 use bunri_tests::own_process::with_fake_engine;
 use bunri_tests::signals::{assert_near, delayed, noise};
-use bunri_tests::{AuxBuses, Format, Pace, PluginHost, Setup, table};
+use bunri_tests::{Format, PluginHost, Setup, table};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const CORRUPTED: u64 = 400;
-const SETUP: Setup = Setup {
-    rate_hz: 44_100,
-    max_block_frames: 512,
-    pace: Pace::Offline,
-    aux: AuxBuses::Active,
-};
+const SETUP: Setup = Setup::export(512);
 
 macro_rules! hosts {
     ($($name:ident: $format:ident;)*) => {$(

@@ -7,7 +7,7 @@ use bunri_tests::bundle::Bundles;
 use bunri_tests::checkpoint::{ECHO_GAINS, SHORT_CHUNK_FRAMES};
 use bunri_tests::own_process::with_echo_model;
 use bunri_tests::signals::{assert_near, delayed, noise, scaled, sum};
-use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup};
+use bunri_tests::{Format, PluginHost, STEMS, Setup};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Enough for a gain to have reached its new value.
@@ -18,12 +18,7 @@ fn with_echo(name: &str, body: impl Fn(Format, &mut dyn PluginHost)) {
         let bundles = Bundles::new();
         for format in [Format::Clap, Format::Vst3] {
             let mut host = format.load(&bundles.path(format));
-            host.activate(Setup {
-                rate_hz: 44_100,
-                max_block_frames: 480,
-                pace: Pace::Offline,
-                aux: AuxBuses::Active,
-            });
+            host.activate(Setup::export(480));
             body(format, host.as_mut());
         }
     });

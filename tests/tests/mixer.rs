@@ -7,7 +7,7 @@ use bunri_tests::bundle::Bundles;
 use bunri_tests::checkpoint::ECHO_GAINS;
 use bunri_tests::own_process::with_fake_engine;
 use bunri_tests::signals::{assert_near, delayed, noise, scaled};
-use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup, table};
+use bunri_tests::{Format, PluginHost, STEMS, Setup, table};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const CASE: &str = "mixer";
@@ -20,12 +20,7 @@ fn with_mixer(name: &str, level_percent: u32, check: impl Fn(&mut Mixer)) {
         for format in [Format::Clap, Format::Vst3] {
             table::case(CASE, format.host_name(), || {
                 let mut host = format.load(&bundles.path(format));
-                host.activate(Setup {
-                    rate_hz: 44_100,
-                    max_block_frames: 480,
-                    pace: Pace::Offline,
-                    aux: AuxBuses::Active,
-                });
+                host.activate(Setup::export(480));
                 let defaults = host.parameters();
                 check(&mut Mixer {
                     format,

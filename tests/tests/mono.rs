@@ -8,7 +8,7 @@ use bunri_tests::clap_host::ClapHost;
 use bunri_tests::own_process::with_fake_engine;
 use bunri_tests::signals::{assert_near, delayed, noise, scaled};
 use bunri_tests::vst3_host::Vst3Host;
-use bunri_tests::{AuxBuses, Format, Pace, PluginHost, Setup, table};
+use bunri_tests::{Format, PluginHost, Setup, table};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const CASE: &str = "mono input";
@@ -45,12 +45,7 @@ fn a_mono_input_is_heard_on_both_sides() {
 }
 
 fn play(host: &mut dyn PluginHost, channels: usize) {
-    host.activate(Setup {
-        rate_hz: 44_100,
-        max_block_frames: 500,
-        pace: Pace::Offline,
-        aux: AuxBuses::Active,
-    });
+    host.activate(Setup::export(500));
     let latency = host.latency_frames();
     let stereo = noise(latency + 8000, 81);
     let first: Vec<Vec<f32>> = stereo.into_channels().into_iter().take(channels).collect();

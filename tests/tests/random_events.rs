@@ -106,12 +106,7 @@ fn happen(
 
 /// Panics unless the plugin passes a signal on as it should.
 fn assert_good(host: &mut dyn PluginHost, what: &str) {
-    let setup = Setup {
-        rate_hz: 44_100,
-        max_block_frames: 512,
-        pace: Pace::Offline,
-        aux: AuxBuses::Active,
-    };
+    let setup = Setup::export(512);
     host.activate(setup);
     // The settings arrive with a block, and whatever was on its way is forgotten.
     let _ = host.process(&Planar::zeros(2, 2048), &[512]);

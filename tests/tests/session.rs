@@ -7,17 +7,12 @@ use bunri_tests::bundle::Bundles;
 use bunri_tests::checkpoint::{ECHO_GAINS, SHORT_CHUNK_FRAMES};
 use bunri_tests::own_process::with_echo_model;
 use bunri_tests::signals::{assert_near, delayed, noise, scaled};
-use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup, table};
+use bunri_tests::{Format, Pace, PluginHost, STEMS, Setup, table};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// At the model's own rate the echo model's stems are the delayed input times its gains.
-const SETUP: Setup = Setup {
-    rate_hz: 44_100,
-    max_block_frames: 512,
-    pace: Pace::Offline,
-    aux: AuxBuses::Active,
-};
+const SETUP: Setup = Setup::export(512);
 
 /// Runs `body` for an instance in each host, with an echo model, as a case of the table.
 fn in_both_hosts(name: &str, case: &str, body: impl Fn(Format, &Bundles)) {

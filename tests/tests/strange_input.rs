@@ -6,7 +6,7 @@ use bunri_tests::bundle::Bundles;
 use bunri_tests::checkpoint::SHORT_CHUNK_FRAMES;
 use bunri_tests::own_process::{Environment, in_own_process, with_echo_model};
 use bunri_tests::signals::{assert_near, delayed, strange};
-use bunri_tests::{AuxBuses, Format, Pace, PluginHost, Setup, table};
+use bunri_tests::{Format, PluginHost, Setup, table};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const CASE: &str = "NaN, Inf, denormals";
@@ -43,12 +43,7 @@ fn for_both(check: impl Fn(&str, &mut dyn PluginHost)) {
     for format in [Format::Clap, Format::Vst3] {
         table::case(CASE, format.host_name(), || {
             let mut host = format.load(&bundles.path(format));
-            host.activate(Setup {
-                rate_hz: 44_100,
-                max_block_frames: 512,
-                pace: Pace::Offline,
-                aux: AuxBuses::Active,
-            });
+            host.activate(Setup::export(512));
             check(&format!("{format:?}"), host.as_mut());
         });
     }
