@@ -251,8 +251,8 @@ mod tests {
 
     fn tone(hz: f32, left: f32, right: f32) -> Planar {
         let channel = |gain: f32| {
-            let wave = |i| gain * (i as f32 * hz * std::f32::consts::TAU / RATE_HZ as f32).sin();
-            (0..RATE_HZ as i32).map(|i| wave(i as f32)).collect()
+            let wave = |i: f32| gain * (i * hz * std::f32::consts::TAU / RATE_HZ as f32).sin();
+            (0..RATE_HZ).map(|i| wave(i as f32)).collect()
         };
         Planar::from_channels(vec![channel(left), channel(right)]).unwrap()
     }

@@ -84,7 +84,7 @@ pub struct Args {
     /// windows, hop 1024).
     #[arg(long)]
     baselines: bool,
-    /// Also score stems that another program made of these songs: DIR/<song>/<stem>.wav.
+    /// Also score stems that another program made of these songs: `DIR/SONG/STEM.wav`.
     #[arg(long, value_name = "DIR")]
     estimates: Option<PathBuf>,
     /// Also put 20 s of each song through what test sets do not hold: silence, each stem alone, mono, a
