@@ -46,7 +46,8 @@ fn work(cluster: &Cluster, steps: u64) -> Result<()> {
         cluster.at_step(step);
         weight.zero_grad();
         std::thread::sleep(Duration::from_millis(5));
-        reducer.backward(cluster, &weight.square().mean(Kind::Float))?;
+        let loss = weight.square().mean(Kind::Float);
+        reducer.backward(cluster, &loss, &loss.ones_like())?;
         println!(
             "\nrank {} of {}: step {step}",
             cluster.rank(),

@@ -17,6 +17,7 @@
 //! - [`built_in_model`]: the checkpoints that come inside the program.
 //! - [`checkpoint`]: one file that rebuilds its own model.
 //! - [`torch_script`]: the door for networks of others.
+//! - [`recompute`]: layers that keep nothing for a backward pass.
 //! - [`device`]: devices by name; [`hardware`]: what they are, and whether a model fits.
 //! - [`import`]: models of the reference packages as networks of this crate.
 //! - [`parameters`]: names, shapes and initial values of weights.
@@ -48,6 +49,7 @@ pub mod network;
 pub mod parameters;
 mod precision;
 pub mod published;
+pub mod recompute;
 pub mod run;
 pub mod scheduler;
 pub mod separator;

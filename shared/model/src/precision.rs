@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::model_file::{LoadedModel, ModelFileError};
@@ -10,7 +11,8 @@ use crate::network::{Network, Signature, Window};
 use crate::run::guarded;
 
 /// Arithmetic that a network runs in. Audio goes in and comes out in 32 bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floats: the reference's results.
     #[default]

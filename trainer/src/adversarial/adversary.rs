@@ -270,7 +270,7 @@ impl Adversary {
         loss.backward();
         let mut gradients: Vec<Tensor> = self.parameters.values().map(Tensor::grad).collect();
         average(&mut gradients)?;
-        report.grad_norm = self.adam.grad_norm();
+        report.grad_norm = self.adam.grad_norm().double_value(&[]);
         if report.grad_norm.is_finite() {
             self.adam.step(self.config.learning_rate, 1.0);
         } else {

@@ -8,12 +8,14 @@
 //! - [`subject`]: the models, from files or new.
 //! - [`measure`]: hops through one or more streams, each timed.
 //! - [`python`]: a reference package in a process of its own.
-//! - [`training`]: steps of a training, here and there.
+//! - [`training`]: steps of a training, here and there; [`throughput`]: here alone, on any device.
 //! - [`turns`]: two sides timed in turns.
 
 pub mod measure;
 pub mod python;
+mod steps;
 pub mod subject;
+pub mod throughput;
 pub mod training;
 pub mod turns;
 
@@ -22,7 +24,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use bunri_model::checkpoint::write_atomically;
-use bunri_model::{DeviceChoice, Scheduler};
+use bunri_model::{DeviceChoice, Precision, Scheduler};
 use serde::Serialize;
 
 use crate::stream_args::StreamArgs;
@@ -66,13 +68,21 @@ pub struct Args {
     /// Measure the package that the model comes from, too, chunk by chunk in turns with ours.
     #[arg(long, value_enum)]
     against: Option<Reference>,
-    /// With --against: steps of a training in place of separations, --batch examples each.
-    #[arg(long, requires = "against")]
+    /// Steps of a training in place of separations, --batch examples each: their speed, memory and
+    /// the share of the device's peak that they use, or with --against the speed of both sides.
+    #[arg(long)]
     train: bool,
+    /// With --train: the device's peak in TFLOP/s at this precision, where it is not a known card.
+    #[arg(long, value_name = "TFLOPS", requires = "train")]
+    peak_tflops: Option<f64>,
+    /// With --train: compute layers again in the backward pass, as `compute.recompute` of a training.
+    #[arg(long, requires = "train", conflicts_with = "against")]
+    recompute: bool,
     /// Python that has the package, e.g. `venv/bin/python`.
     #[arg(long, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
-    /// Rounds of --against, after one to warm up: a chunk (or a --batch of them) on each side.
+    /// Rounds of --against, after one to warm up: a chunk (or a --batch of them) on each side; steps
+    /// of --train.
     #[arg(long, default_value_t = 5)]
     chunks: usize,
     /// Chunks that we separate at a time with --against; the package gets them one by one, as its own
@@ -99,6 +109,8 @@ struct Report {
     against_python: Vec<python::Comparison>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     training: Vec<training::Comparison>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    throughput: Vec<throughput::Throughput>,
 }
 
 /// Runs the subcommand: tables on standard output.
@@ -117,7 +129,12 @@ pub fn run(args: Args) -> Result<()> {
     let mut report = Report::default();
     for model in &args.models {
         for device in &args.devices {
-            let subject = Subject::load(model, *device, args.stream)?;
+            let mut stream = args.stream;
+            if args.train {
+                // Training keeps weights of 32 bits, whatever it computes in.
+                stream.precision = Precision::F32;
+            }
+            let subject = Subject::load(model, *device, stream)?;
             eprintln!("{} on {device:?}", subject.name());
             for threads in &args.threads {
                 tch::set_num_threads(i32::try_from(*threads).context("--threads")?);
@@ -134,6 +151,20 @@ pub fn run(args: Args) -> Result<()> {
                         let comparison = python::compare(&subject, &args.python, &plan)?;
                         report.against_python.push(comparison);
                     }
+                    continue;
+                }
+                if args.train {
+                    let plan = throughput::Plan {
+                        threads: *threads,
+                        steps: args.chunks,
+                        batch: args.batch.into(),
+                        precision: args.stream.precision,
+                        recompute: args.recompute,
+                        peak_tflops: args.peak_tflops,
+                    };
+                    report
+                        .throughput
+                        .push(throughput::measure(&subject, &plan)?);
                     continue;
                 }
                 for instances in &args.instances {
@@ -159,6 +190,9 @@ pub fn run(args: Args) -> Result<()> {
     }
     if !report.training.is_empty() {
         print!("{}", training::table(&report.training));
+    }
+    if !report.throughput.is_empty() {
+        print!("{}", throughput::table(&report.throughput));
     }
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report)?;

@@ -1,9 +1,8 @@
 //! A reference package on the same weights and the same audio, chunk by chunk in turns with ours.
 
 use std::path::Path;
-use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bunri_model::checkpoint::float_values;
 use bunri_stream::Planar;
 use serde::Serialize;
@@ -12,7 +11,7 @@ use tch::Tensor;
 use super::measure::Noise;
 use super::subject::Subject;
 use super::table_of;
-use super::turns::{Speed, Turns};
+use super::turns::{Speed, Spent, Turns};
 use crate::python::PythonReference;
 use crate::table::Table;
 
@@ -86,19 +85,17 @@ pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparis
     for round in 0..=rounds.max(1) {
         let mut mixes = Vec::new();
         let mut their_output = Vec::new();
-        let mut their_seconds = 0.0;
+        let mut theirs = Spent::default();
         for _ in 0..batch {
             noise.fill(&mut block);
             let samples: Vec<f32> = block.channels().flatten().copied().collect();
-            let (seconds, output) = reference.ask(&samples, &shape)?;
-            their_seconds += seconds / batch as f64;
+            let (spent, output) = reference.ask(&samples, &shape)?;
+            theirs += spent / batch as f64;
             their_output.extend(output);
             mixes.push(Tensor::from_slice(&samples).reshape(shape));
         }
         let mix = Tensor::cat(&mixes, 0); // [batch, channels, frames]
-        let started = Instant::now();
-        let output = tch::no_grad(|| network.forward(&mix));
-        let our_seconds = started.elapsed().as_secs_f64() / batch as f64;
+        let (output, ours) = Spent::on(|| tch::no_grad(|| network.forward(&mix)));
         let our_output = float_values(&output);
         ensure!(
             our_output.len() == their_output.len(),
@@ -112,7 +109,7 @@ pub fn compare(subject: &Subject, python: &Path, plan: &Plan) -> Result<Comparis
         let power: f64 = their_output.iter().map(|x| f64::from(*x).powi(2)).sum();
         output_rms = (power / their_output.len() as f64).sqrt();
         if round > 0 {
-            turns.add(our_seconds, their_seconds);
+            turns.add(ours / batch as f64, theirs);
         }
     }
     Ok(Comparison {
@@ -145,18 +142,24 @@ impl<'a> Reference<'a> {
         Ok(Self { folder, process })
     }
 
-    /// Hands audio over; returns the seconds that the task took, and its result.
-    pub(super) fn ask(&mut self, samples: &[f32], shape: &[i64]) -> Result<(f64, Vec<f32>)> {
+    /// Hands audio over; returns what the task took, and its result.
+    pub(super) fn ask(&mut self, samples: &[f32], shape: &[i64]) -> Result<(Spent, Vec<f32>)> {
         let [input, output] = ["input", "output"].map(|name| self.folder.join(name));
         let bytes: Vec<u8> = samples.iter().flat_map(|x| x.to_le_bytes()).collect();
         std::fs::write(&input, bytes)?;
         let axes: Vec<String> = shape.iter().map(i64::to_string).collect();
         let (from, to) = (input.display(), output.display());
         let reply = (self.process).ask(&format!("{from} {to} {}", axes.join(",")))?;
-        let seconds = reply.parse().context("the reference's time")?;
+        let times: Result<Vec<f64>, _> = reply.split_whitespace().map(str::parse).collect();
+        let [wall, cpu] = times.context("the reference's times")?[..] else {
+            bail!("the reference answered {reply:?} in place of two times");
+        };
         let bytes = std::fs::read(&output)?;
         let values = bytes.as_chunks::<4>().0.iter();
-        Ok((seconds, values.map(|x| f32::from_le_bytes(*x)).collect()))
+        Ok((
+            Spent { wall, cpu },
+            values.map(|x| f32::from_le_bytes(*x)).collect(),
+        ))
     }
 }
 
@@ -166,34 +169,24 @@ pub fn table(comparisons: &[Comparison]) -> Table {
     let rows = comparisons
         .iter()
         .map(|row| {
-            let [ours, python, ratio, range] = row.speed.cells();
-            vec![
+            let mut cells = vec![
                 row.model.clone(),
                 row.threads.to_string(),
                 format!("{:.2}", row.chunk_seconds),
-                ours,
-                python,
-                ratio,
-                range,
+            ];
+            cells.extend(row.speed.cells());
+            cells.extend([
                 row.batch.to_string(),
                 row.rounds.to_string(),
                 format!("{:.1e}", row.max_error),
                 format!("{:.3}", row.output_rms),
-            ]
+            ]);
+            cells
         })
         .collect();
-    let header = [
-        "model",
-        "threads",
-        "chunk s",
-        "ours s",
-        "python s",
-        "ratio",
-        "range",
-        "chunks",
-        "max error",
-        "RMS",
-    ];
+    let mut header = vec!["model", "threads", "chunk s"];
+    header.extend(Speed::HEAD);
+    header.extend(["chunks", "rounds", "max error", "RMS"]);
     table_of(
         "One chunk here and in the reference package, in turns (medians; ratio: times as fast)",
         1,

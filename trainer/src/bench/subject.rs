@@ -11,6 +11,7 @@ use bunri_model::{
     Storage, published,
 };
 use bunri_stream::Mode;
+use tch::Device;
 
 use crate::model::{bytes_of, source_of};
 use crate::stream_args::StreamArgs;
@@ -76,6 +77,11 @@ impl Subject {
         &self.device
     }
 
+    /// The device itself.
+    pub(super) fn place(&self) -> Device {
+        self.weights.network().device()
+    }
+
     /// Number of trained values, where the file tells.
     #[must_use]
     pub fn parameters(&self) -> Option<usize> {
@@ -103,7 +109,7 @@ impl Subject {
     }
 }
 
-fn new_checkpoint(config: NetworkConfig, device: tch::Device) -> Result<Checkpoint> {
+fn new_checkpoint(config: NetworkConfig, device: Device) -> Result<Checkpoint> {
     Ok(Checkpoint {
         network: config.untrained(1, device)?,
         provenance: Provenance::default(),

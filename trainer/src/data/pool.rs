@@ -2,16 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use bunri_stream::Planar;
-use bunri_stream::files::{Clip, to_stereo};
-use bunri_stream::resample_clip;
 use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
 use super::plan::{Rest, SongPlan, decode_all};
 use super::songs::{Song, discover_songs};
-use super::stem_file::StemFile;
 use super::track::Track;
 
 /// One folder of songs and what of it may be used.
@@ -160,26 +157,6 @@ pub fn usable_songs(source: &SongSource, stems: &[String]) -> Result<Vec<Song>> 
         }
     }
     Ok(songs)
-}
-
-/// Reads a stem or mixture in stereo at `rate_hz`.
-///
-/// # Errors
-/// If the file does not decode; with its name.
-pub fn load_stereo(file: &StemFile, rate_hz: u32) -> Result<Planar> {
-    let Clip {
-        rate_hz: file_rate_hz,
-        audio,
-    } = file.read().with_context(|| format!("reading {file}"))?;
-    let audio = to_stereo(audio).map_err(|audio| {
-        let channels = audio.channel_count();
-        anyhow::anyhow!("{file} has {channels} channels, expected mono or stereo")
-    })?;
-    Ok(if file_rate_hz == rate_hz {
-        audio
-    } else {
-        resample_clip(&audio, file_rate_hz, rate_hz)?
-    })
 }
 
 #[cfg(test)]

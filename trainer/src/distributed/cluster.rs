@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bunri_c10d::{Group, Store};
+use bunri_libtorch::{Group, Store};
 use tch::{Device, Tensor};
 
 use super::lost::{self, Question};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use bunri_c10d::Backend;
+use bunri_libtorch::Backend;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 

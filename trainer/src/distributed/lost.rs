@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use bunri_c10d::Store;
+use bunri_libtorch::Store;
 
 use super::roll::{Beat, End, Roll};
 

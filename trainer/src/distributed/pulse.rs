@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use bunri_c10d::Store;
+use bunri_libtorch::Store;
 
 use super::roll::{Beat, End, Roll};
 
@@ -257,7 +257,7 @@ fn guard(progress: &Progress, store_host: &str, interval: Duration, timeout: Dur
                 "Error: {who}. This rank waits for it in step {} and cannot go on: ended",
                 progress.step()
             );
-            bunri_c10d::exit_at_once(LOST_RANK_EXIT_CODE);
+            bunri_libtorch::exit_at_once(LOST_RANK_EXIT_CODE);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use bunri_libtorch::backward;
 use tch::Tensor;
 
 use super::Cluster;
@@ -13,7 +14,7 @@ use super::cluster::Link;
 /// One per set of parameters that is stepped together: generator and discriminator have one each.
 #[derive(Debug)]
 pub struct Reducer {
-    ddp: Option<(bunri_c10d::Reducer, Arc<Link>)>,
+    ddp: Option<(bunri_libtorch::Reducer, Arc<Link>)>,
 }
 
 impl Reducer {
@@ -30,8 +31,12 @@ impl Reducer {
         link.begin();
         // The gradients of what was used last come first.
         let reversed: Vec<Tensor> = parameters.iter().rev().map(Tensor::shallow_clone).collect();
-        let made =
-            bunri_c10d::Reducer::new(&link.group(), &reversed, link.bucket_bytes(), find_unused);
+        let made = bunri_libtorch::Reducer::new(
+            &link.group(),
+            &reversed,
+            link.bucket_bytes(),
+            find_unused,
+        );
         let ddp = cluster.explain(made)?;
         Ok(Self {
             ddp: Some((ddp, Arc::clone(link))),
@@ -53,12 +58,17 @@ impl Reducer {
         cluster.explain(ddp.prepare(outputs))
     }
 
-    /// A prepared backward pass from `loss`.
+    /// A prepared backward pass from `output` on, towards which the loss has the gradient `gradient`.
     ///
     /// # Errors
     /// Lost ranks; what else the pass fails of, as memory that is used up.
-    pub fn backward(&mut self, cluster: &Cluster, loss: &Tensor) -> Result<()> {
-        self.prepare(cluster, std::slice::from_ref(loss))?;
-        cluster.explain(loss.f_backward().context("the backward pass"))
+    pub fn backward(
+        &mut self,
+        cluster: &Cluster,
+        output: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<()> {
+        self.prepare(cluster, std::slice::from_ref(output))?;
+        cluster.explain(backward(output, gradient))
     }
 }

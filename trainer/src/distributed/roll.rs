@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bunri_c10d::Store;
+use bunri_libtorch::Store;
 use serde::{Deserialize, Serialize};
 
 use super::{Environment, Meeting};

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use bunri_c10d::Store;
+use bunri_libtorch::Store;
 use tch::{Device, Kind, Tensor};
 
 use super::{Cluster, DistributedConfig, Environment, Meeting, Reducer};
@@ -67,7 +67,9 @@ fn alone_everything_is_its_own_answer() {
     cluster.barrier().unwrap();
     let weight = Tensor::from(2.0).set_requires_grad(true);
     let mut reducer = Reducer::new(&cluster, std::slice::from_ref(&weight), false).unwrap();
-    reducer.backward(&cluster, &(&weight * 5.0)).unwrap();
+    reducer
+        .backward(&cluster, &(&weight * 5.0), &weight.ones_like())
+        .unwrap();
     assert_eq!(f64::try_from(weight.grad()).unwrap(), 5.0);
     cluster.finish(Ok(())).unwrap();
 }
@@ -221,7 +223,7 @@ fn two_ranks_step_as_one() {
             cluster.at_step(step);
             weight.zero_grad();
             let loss = part.matmul(&weight).tanh().square().mean(Kind::Float);
-            reducer.backward(cluster, &loss)?;
+            reducer.backward(cluster, &loss, &loss.ones_like())?;
             let step = weight.grad() * 0.5;
             let _ = tch::no_grad(|| weight.f_sub_(&step))?;
         }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use bunri_c10d::Store;
+use bunri_libtorch::Store;
 use rustix::process::Signal;
 
 use super::ranks::Rank;

@@ -28,19 +28,24 @@ impl Balancer {
     /// The balanced gradient towards `output`, as long as the weights' share-wise sum allows (1 for
     /// parallel gradients).
     ///
-    /// The terms are functions of `output`, a leaf that requires a gradient. `mean` averages a
-    /// length over ranks: all of them must divide by the same.
+    /// The terms are functions of `output`, a leaf that requires a gradient. `mean` averages lengths
+    /// over ranks: all of them must divide by the same. A GPU is waited for once.
     pub fn gradient(
         &mut self,
         terms: &[Term],
         output: &Tensor,
-        mut mean: impl FnMut(f64) -> anyhow::Result<f64>,
+        mean: impl FnOnce(Vec<f64>) -> anyhow::Result<Vec<f64>>,
     ) -> anyhow::Result<Tensor> {
         let whole: f64 = terms.iter().map(|term| term.weight).sum();
         let mut gradient = output.zeros_like();
-        for term in terms {
-            let part = Tensor::run_backward(&[&term.value], &[output], true, false);
-            let length = mean(part[0].square().sum(Kind::Double).sqrt().double_value(&[]))?;
+        let part = |term: &Term| {
+            Tensor::run_backward(&[&term.value], &[output], true, false).swap_remove(0)
+        };
+        let parts: Vec<Tensor> = terms.iter().map(part).collect();
+        let length = |part: &Tensor| part.square().sum(Kind::Double).sqrt();
+        let lengths = Tensor::stack(&parts.iter().map(length).collect::<Vec<_>>(), 0);
+        let lengths = mean(Vec::try_from(lengths)?)?;
+        for ((term, part), length) in terms.iter().zip(&parts).zip(lengths) {
             let running = self.lengths.entry(term.name.clone()).or_default();
             // A length that is not finite would stay for good; the step's own check refuses it.
             if length.is_finite() {
@@ -48,7 +53,7 @@ impl Balancer {
                 running.1 = running.1 * DECAY + 1.0;
             }
             let usual = running.0 / running.1.max(1.0);
-            gradient += &part[0] * (term.weight / whole / usual.max(SMALLEST));
+            gradient += part * (term.weight / whole / usual.max(SMALLEST));
         }
         Ok(gradient)
     }

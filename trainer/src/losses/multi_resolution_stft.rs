@@ -48,14 +48,27 @@ impl StftDistance {
 /// The windows, ready on a device.
 #[derive(Debug)]
 pub struct MultiResolutionStft {
-    windows: Vec<Tensor>,
+    windows: Vec<Window>,
+}
+
+/// A window with the sum of its values: read once, for a GPU is waited for whenever it is.
+#[derive(Debug)]
+struct Window {
+    values: Tensor,
+    gain: f64,
 }
 
 impl MultiResolutionStft {
     /// Hann windows of these lengths in frames.
     #[must_use]
     pub fn new(windows: &[usize], device: Device) -> Self {
-        let hann = |&frames: &usize| Tensor::hann_window(frames as i64, (Kind::Float, device));
+        let hann = |&frames: &usize| {
+            let values = Tensor::hann_window(frames as i64, (Kind::Float, device));
+            Window {
+                gain: values.sum(Kind::Double).double_value(&[]),
+                values,
+            }
+        };
         Self {
             windows: windows.iter().map(hann).collect(),
         }
@@ -85,7 +98,7 @@ impl MultiResolutionStft {
     }
 }
 
-fn one_resolution(window: &Tensor, estimates: &Tensor, stems: &Tensor) -> StftDistance {
+fn one_resolution(window: &Window, estimates: &Tensor, stems: &Tensor) -> StftDistance {
     let estimated = magnitudes(window, estimates); // [batch, stems, channels * bins * count]
     let true_ones = magnitudes(window, stems);
     let length = |x: Tensor| x.square().sum_dim_intlist(2, false, Kind::Float).sqrt();
@@ -107,9 +120,9 @@ fn one_resolution(window: &Tensor, estimates: &Tensor, stems: &Tensor) -> StftDi
 
 /// Magnitudes from [`FLOOR`] on: `[batch, stems, channels * bins * count]`. Scaled so that a full
 /// sine has about half its amplitude, whatever the window.
-fn magnitudes(window: &Tensor, x: &Tensor) -> Tensor {
+fn magnitudes(window: &Window, x: &Tensor) -> Tensor {
     let (batch, stems, channels, frames) = x.size4().expect("stems have four axes");
-    let length = window.size()[0];
+    let length = window.values.size()[0];
     let padding = (length - frames).max(0);
     let spectrum = x
         .reshape([batch * stems * channels, frames])
@@ -118,14 +131,13 @@ fn magnitudes(window: &Tensor, x: &Tensor) -> Tensor {
             length,
             length / 4,
             length,
-            Some(window),
+            Some(&window.values),
             false,
             true,
             true,
             false,
         ); // [.., bins, count]
-    let gain = window.sum(Kind::Double).double_value(&[]);
-    let parts = spectrum.view_as_real() / gain;
+    let parts = spectrum.view_as_real() / window.gain;
     let power = parts.square().sum_dim_intlist(-1, false, Kind::Float);
     power
         .clamp_min(FLOOR * FLOOR)

@@ -1,13 +1,14 @@
 //! Adam with a state that can be saved, and an average of the weights beside it.
 //!
 //! Kingma & Ba, *Adam* (2015), epsilon 1e-8; with weight decay it is Loshchilov & Hutter's AdamW
-//! (2019), as torch writes it. tch's own optimiser keeps its moments to itself, and a run that
-//! cannot save them cannot be resumed.
+//! (2019), in libtorch's fused kernel. tch's own optimiser keeps its moments to itself, and a run
+//! that cannot save them cannot be resumed.
 
 use std::collections::BTreeMap;
 
+use bunri_libtorch::{AdamW, Moved, forget_gradients, gradient_length, move_averages};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 const EPSILON: f64 = 1e-8;
 
@@ -56,141 +57,136 @@ impl AdamConfig {
     }
 }
 
-/// The optimiser's memory for one parameter.
-#[derive(Debug)]
-struct Moments {
-    first: Tensor,
-    second: Tensor,
-    /// Kept where `ema_decay` is above 0.
-    average: Option<Tensor>,
-}
-
 /// Moves the parameters it was made for.
 #[derive(Debug)]
 pub(crate) struct Adam {
-    parameters: BTreeMap<String, Tensor>,
-    moments: BTreeMap<String, Moments>,
+    /// In the order of which all lists of tensors are.
+    names: Vec<String>,
+    parameters: Vec<Tensor>,
+    firsts: Vec<Tensor>,
+    seconds: Vec<Tensor>,
+    /// Empty where `ema_decay` is 0.
+    averages: Vec<Tensor>,
     config: AdamConfig,
     /// Steps taken.
     pub(crate) step: u64,
+    /// The same on the parameters' device, where the optimiser's kernel reads it.
+    step_there: Tensor,
 }
 
 impl Adam {
     /// An optimiser that has not yet moved `parameters`, which share storage with the model.
     pub(crate) fn new(parameters: &BTreeMap<String, Tensor>, config: AdamConfig) -> Self {
-        let moments = parameters.iter().map(|(name, parameter)| {
-            let first = parameter.zeros_like().detach();
-            let average = (config.ema_decay > 0.0).then(|| parameter.detach().copy());
-            (
-                name.clone(),
-                Moments {
-                    second: first.copy(),
-                    first,
-                    average,
-                },
-            )
-        });
+        let device = (parameters.values().next()).map_or(Device::Cpu, Tensor::device);
+        let each = |make: fn(&Tensor) -> Tensor| parameters.values().map(make).collect();
+        let zeros = |parameter: &Tensor| parameter.zeros_like().detach();
+        let has_average = config.ema_decay > 0.0;
         Self {
-            moments: moments.collect(),
-            parameters: parameters
-                .iter()
-                .map(|(n, p)| (n.clone(), p.shallow_clone()))
-                .collect(),
+            names: parameters.keys().cloned().collect(),
+            parameters: each(Tensor::shallow_clone),
+            firsts: each(zeros),
+            seconds: each(zeros),
+            averages: if has_average {
+                each(|parameter| parameter.detach().copy())
+            } else {
+                Vec::new()
+            },
             config,
             step: 0,
+            step_there: Tensor::zeros([], (Kind::Float, device)),
         }
     }
 
-    /// Forgets the gradients of the last step.
+    /// Sets the gradients of the last step to zero.
     pub(crate) fn zero_grad(&mut self) {
-        for parameter in self.parameters.values_mut() {
+        for parameter in &mut self.parameters {
             parameter.zero_grad();
         }
     }
 
-    /// Length of the whole gradient, all parameters together.
-    pub(crate) fn grad_norm(&self) -> f64 {
-        let squares = self
-            .parameters
-            .values()
-            .map(|p| p.grad().square().sum(tch::Kind::Double));
-        squares
-            .fold(0.0, |sum, square| sum + square.double_value(&[]))
-            .sqrt()
+    /// Takes the gradients of the last step away: cheaper, where every parameter gets a new one.
+    pub(crate) fn forget_gradients(&mut self) {
+        forget_gradients(&self.parameters);
     }
 
-    /// One step along the gradients, which are first multiplied by `grad_scale`.
-    pub(crate) fn step(&mut self, learning_rate: f64, grad_scale: f64) {
+    /// Length of the whole gradient, all parameters together; a tensor without axes on their device.
+    pub(crate) fn grad_norm(&self) -> Tensor {
+        gradient_length(&self.parameters).expect("the parameters are on one device")
+    }
+
+    /// One step along the gradients, which are first divided by `divisor`.
+    pub(crate) fn step(&mut self, learning_rate: f64, divisor: f64) {
         self.step += 1;
         let exponent = self.step as f64;
         let AdamConfig {
-            betas: [beta_1, beta_2],
+            betas,
             weight_decay,
             ema_decay,
         } = self.config;
-        let correction_1 = 1.0 - beta_1.powf(exponent);
-        let correction_2 = 1.0 - beta_2.powf(exponent);
-        // The average starts fast, or the first weights would weigh on it for very long.
-        let ema_decay = ema_decay.min((1.0 + exponent) / (10.0 + exponent));
-        tch::no_grad(|| {
-            for (name, parameter) in &mut self.parameters {
-                let Some(Moments {
-                    first,
-                    second,
-                    average,
-                }) = self.moments.get_mut(name)
-                else {
-                    continue;
-                };
-                let grad = parameter.grad() * grad_scale;
-                if weight_decay > 0.0 {
-                    *parameter *= 1.0 - learning_rate * weight_decay;
-                }
-                let _ = first.lerp_(&grad, 1.0 - beta_1);
-                let _ = second
-                    .g_mul_scalar_(beta_2)
-                    .addcmul_(&grad, &(&grad * (1.0 - beta_2)));
-                let scale = (&*second / correction_2).sqrt() + EPSILON;
-                *parameter -= &*first / scale * (learning_rate / correction_1);
-                if let Some(average) = average {
-                    let _ = average.lerp_(&*parameter, 1.0 - ema_decay);
-                }
-            }
-        });
+        let kernel = AdamW {
+            learning_rate,
+            betas,
+            weight_decay,
+            epsilon: EPSILON,
+        };
+        let moved = Moved {
+            parameters: &self.parameters,
+            firsts: &self.firsts,
+            seconds: &self.seconds,
+        };
+        let _ = self.step_there.fill_(exponent);
+        let divisor = (divisor != 1.0)
+            .then(|| Tensor::full([], divisor, (Kind::Float, self.step_there.device())));
+        kernel
+            .step(moved, &self.step_there, divisor.as_ref())
+            .expect("parameters and moments have the same shapes and device");
+        if !self.averages.is_empty() {
+            // The average starts fast, or the first weights would weigh on it for very long.
+            let decay = ema_decay.min((1.0 + exponent) / (10.0 + exponent));
+            move_averages(&self.averages, &self.parameters, 1.0 - decay)
+                .expect("parameters and averages have the same shapes and device");
+        }
     }
 
     /// The weights to validate and ship: their average, or the last ones where none is kept.
     pub(crate) fn shipped_weights(&self) -> BTreeMap<String, Tensor> {
-        let weights = self.parameters.iter().map(|(name, parameter)| {
-            let average = (self.moments.get(name)).and_then(|moments| moments.average.as_ref());
-            (name.clone(), average.unwrap_or(parameter).detach().copy())
-        });
-        weights.collect()
+        let shipped = if self.averages.is_empty() {
+            &self.parameters
+        } else {
+            &self.averages
+        };
+        let weights = self.names.iter().zip(shipped);
+        weights
+            .map(|(name, weight)| (name.clone(), weight.detach().copy()))
+            .collect()
     }
 
     /// Everything that a resumed run needs, by name: `weight.*`, `first.*`, `second.*`,
     /// `average.*` where one is kept.
     pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
-        let mut state = Vec::new();
-        for (name, parameter) in &self.parameters {
-            state.push((format!("weight.{name}"), parameter.detach()));
-        }
-        for (
-            name,
-            Moments {
-                first,
-                second,
-                average,
-            },
-        ) in &self.moments
-        {
-            let kinds = [("first", Some(first)), ("second", Some(second))];
-            for (kind, tensor) in kinds.into_iter().chain([("average", average.as_ref())]) {
-                let Some(tensor) = tensor else { continue };
-                state.push((format!("{kind}.{name}"), tensor.shallow_clone()));
-            }
-        }
-        state
+        let Self {
+            names,
+            parameters,
+            firsts,
+            seconds,
+            averages,
+            config: _,
+            step: _,
+            step_there: _, // set from `step`
+        } = self;
+        let kinds = [
+            ("weight", parameters),
+            ("first", firsts),
+            ("second", seconds),
+            ("average", averages),
+        ];
+        let of_kind = |(kind, tensors): (&str, &Vec<Tensor>)| -> Vec<(String, Tensor)> {
+            let named = names.iter().zip(tensors);
+            named
+                .map(|(name, tensor)| (format!("{kind}.{name}"), tensor.detach()))
+                .collect()
+        };
+        kinds.into_iter().flat_map(of_kind).collect()
     }
 
     /// Takes a state back.
@@ -218,8 +214,6 @@ impl Adam {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
-
     use super::*;
 
     /// 50 steps of ours and of torch's own optimiser from the same start.

@@ -7,7 +7,7 @@ use bunri_model::NetworkConfig;
 use serde::{Deserialize, Serialize};
 
 use super::guard::GuardConfig;
-use super::{AdamConfig, overrides};
+use super::{AdamConfig, ComputeConfig, overrides};
 use crate::adversarial::AdversarialConfig;
 use crate::data::augment::AugmentConfig;
 use crate::data::pool::SongSource;
@@ -49,6 +49,9 @@ pub struct TrainConfig {
     /// What happens to a training that diverges.
     #[serde(default)]
     pub guard: GuardConfig,
+    /// How exact, and how fast.
+    #[serde(default)]
+    pub compute: ComputeConfig,
     /// Where to compute: `auto`, `cpu`, `cuda`, `cuda:N`.
     #[serde(default = "auto")]
     pub device: String,
@@ -233,6 +236,7 @@ impl TrainConfig {
             "optimiser.learning_rate must be above 0"
         );
         self.optimiser.adam().validate().context("in [optimiser]")?;
+        self.compute.validate(&self.model)?;
         self.loss.validate()?;
         if let Some(adversarial) = &self.adversarial {
             adversarial.validate()?;

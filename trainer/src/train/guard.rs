@@ -28,6 +28,13 @@ impl Default for GuardConfig {
     }
 }
 
+impl GuardConfig {
+    /// What the learning rate is multiplied by after so many returns.
+    pub(super) fn slowdown(&self, returns: u32) -> f64 {
+        self.backoff.powi(returns as i32)
+    }
+}
+
 /// What the guard remembers; part of a run's state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -28,7 +28,7 @@ impl Interruption {
                 is_asked.store(true, Ordering::Relaxed);
             } else {
                 // As shells tell of a signal.
-                bunri_c10d::exit_at_once(128 + signal);
+                bunri_libtorch::exit_at_once(128 + signal);
             }
         })?;
         Ok(interruption)

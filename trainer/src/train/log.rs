@@ -108,13 +108,17 @@ impl Log {
         let Some(Outputs { file, board }) = &mut self.outputs else {
             return;
         };
-        let written = serde_json::to_string(event).map_err(std::io::Error::from);
-        let written = written.and_then(|line| file.write_all(format!("{line}\n").as_bytes()));
-        if let Err(error) = written {
+        let line = match serde_json::to_value(event) {
+            Ok(line) => line,
+            Err(error) => {
+                eprintln!("the log misses a line: {error}");
+                return;
+            }
+        };
+        if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
             eprintln!("the log misses a line: {error}");
         }
-        let shown = serde_json::to_value(event).map_err(anyhow::Error::from);
-        if let Err(error) = shown.and_then(|line| board.line(&line)) {
+        if let Err(error) = board.line(&line) {
             eprintln!("TensorBoard's events miss a line: {error:#}");
         }
     }

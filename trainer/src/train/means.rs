@@ -9,19 +9,28 @@ use super::log::Event;
 #[derive(Default)]
 pub(super) struct Means {
     loss: f64,
-    losses: BTreeMap<String, f64>,
+    /// Sum and number of each.
+    losses: BTreeMap<String, (f64, f64)>,
     grad_norm: f64,
+    /// Steps that have a loss and a gradient.
+    learned: f64,
     seconds: f64,
     steps: f64,
 }
 
 impl Means {
     pub(super) fn add(&mut self, report: &StepReport, seconds: f64) {
-        self.loss += report.loss;
-        for (name, loss) in &report.losses {
-            *self.losses.entry(name.clone()).or_default() += loss;
+        // What overflowed has infinite losses, or gradients: all but that it happened is left out.
+        let is_known = |name: &str| !report.has_overflowed || name.starts_with("scale/");
+        for (name, loss) in report.losses.iter().filter(|(name, _)| is_known(name)) {
+            let sum = self.losses.entry(name.clone()).or_default();
+            *sum = (sum.0 + loss, sum.1 + 1.0);
         }
-        self.grad_norm += report.grad_norm;
+        if !report.has_overflowed {
+            self.loss += report.loss;
+            self.grad_norm += report.grad_norm;
+            self.learned += 1.0;
+        }
         self.seconds += seconds;
         self.steps += 1.0;
     }
@@ -37,18 +46,19 @@ impl Means {
             loss,
             losses,
             grad_norm,
+            learned,
             seconds,
             steps,
         } = std::mem::take(self);
         let seconds_per_step = seconds / steps;
         Event::Steps {
             step,
-            loss: loss / steps,
+            loss: loss / learned,
             losses: losses
                 .into_iter()
-                .map(|(name, sum)| (name, sum / steps))
+                .map(|(name, (sum, count))| (name, sum / count))
                 .collect(),
-            grad_norm: grad_norm / steps,
+            grad_norm: grad_norm / learned,
             learning_rate,
             seconds_per_step,
             audio_seconds_per_second: audio_seconds / seconds_per_step,

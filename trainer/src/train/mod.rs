@@ -11,12 +11,14 @@
 
 pub(crate) mod adam;
 pub(crate) mod batches;
+mod compute;
 mod config;
 mod folder;
 pub(crate) mod generator;
 mod guard;
 mod interruption;
 mod log;
+mod loss_scale;
 mod means;
 mod opponent;
 mod overrides;
@@ -28,6 +30,7 @@ use std::path::PathBuf;
 
 pub use adam::AdamConfig;
 use anyhow::Result;
+pub use compute::ComputeConfig;
 pub use config::{CardConfig, DataConfig, OptimiserConfig, TrainConfig, ValidationConfig};
 pub use guard::GuardConfig;
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::guard::Guard;
+use super::loss_scale::LossScale;
 use crate::adversarial::Counters;
 use crate::losses::Balancer;
 
@@ -29,6 +30,8 @@ pub(super) struct Progress {
     pub(super) guard: Guard,
     /// What the balancer of losses remembers.
     pub(super) balancer: Balancer,
+    /// Where the scale of losses in half precision stands.
+    pub(super) loss_scale: LossScale,
     /// Where the discriminators stand, if there are any.
     pub(super) adversary: Option<Counters>,
 }

@@ -10,21 +10,63 @@ use bunri_stream::Planar;
 use tch::{Kind, Tensor};
 
 use super::batches::stack;
-use crate::data::pool::{SongSource, load_stereo, usable_songs};
+use crate::data::cache::Cache;
+use crate::data::pool::{SongSource, usable_songs};
+use crate::data::songs::Song;
+use crate::data::track::Track;
 use crate::distributed::Cluster;
+
+/// A song in the cache of decoded ones.
+#[derive(Debug)]
+struct ValidSong {
+    name: String,
+    /// What the model hears: the mixture's file, or else the sum of all stems.
+    mixture: Vec<Track>,
+    /// Index among the model's stems, and the truth.
+    scored: Vec<(usize, Track)>,
+    frames: usize,
+}
+
+impl ValidSong {
+    fn decoded(
+        song: &Song,
+        stems: &[String],
+        is_scored: impl Fn(&String) -> bool,
+        cache: &Cache,
+    ) -> Result<Self> {
+        let mut all = Vec::new();
+        for (name, file) in &song.stems {
+            all.push((name, cache.track(file)?));
+        }
+        let frames = all.iter().map(|(_, track)| track.frames()).max();
+        let index_of = |name: &String| stems.iter().position(|stem| stem == name);
+        let scored = all.iter().filter(|(name, _)| is_scored(name));
+        let scored = scored.filter_map(|(name, track)| Some((index_of(name)?, track.clone())));
+        Ok(Self {
+            name: song.name.clone(),
+            scored: scored.collect(),
+            mixture: match &song.mixture {
+                Some(file) => vec![cache.track(file)?],
+                None => all.iter().map(|(_, track)| track.clone()).collect(),
+            },
+            frames: frames.unwrap_or(0),
+        })
+    }
+}
 
 /// One stretch of a song.
 #[derive(Debug)]
 struct Segment {
-    song: String,
-    mixture: Tensor, // [1, channels, frames]
-    /// Index among the model's stems, and the truth: `[channels, frames]`.
-    stems: Vec<(usize, Tensor)>,
+    /// Index among the songs.
+    song: usize,
+    start: usize,
+    frames: usize,
 }
 
-/// The validation set, decoded and cut once.
+/// The validation set, cut where it is needed.
 #[derive(Debug)]
 pub(super) struct Validation {
+    songs: Vec<ValidSong>,
     segments: Vec<Segment>,
     stems: Vec<String>,
 }
@@ -39,55 +81,60 @@ pub(super) struct Scores {
 }
 
 impl Validation {
-    /// Cuts `segments_per_song` segments of `frames` out of every song, evenly spread; all of it where
-    /// that is 0.
+    /// Takes `segments_per_song` segments of `frames` out of every song, evenly spread; all of it
+    /// where that is 0.
+    ///
+    /// # Errors
+    /// A source without songs, a song that cannot be read.
     pub(super) fn load(
         sources: &[SongSource],
         stems: &[String],
-        rate_hz: u32,
+        cache: &Cache,
         frames: usize,
         segments_per_song: usize,
     ) -> Result<Self> {
-        let mut segments = Vec::new();
+        let (mut songs, mut segments) = (Vec::new(), Vec::new());
         for source in sources {
             // The mixture needs every stem, also those that are not scored.
             let everything = SongSource {
                 stems: None,
                 ..source.clone()
             };
+            let is_scored = |name: &String| source.stems.as_ref().is_none_or(|s| s.contains(name));
             for song in usable_songs(&everything, stems)? {
-                let mut audio = BTreeMap::new();
-                for (name, file) in &song.stems {
-                    audio.insert(name.clone(), load_stereo(file, rate_hz)?);
-                }
-                let longest = audio.values().map(Planar::frames).max().unwrap_or(0);
-                let mut mixture = Planar::zeros(2, longest);
-                for stem in audio.values_mut() {
-                    stem.resize_frames(longest);
-                    mixture.add(stem);
-                }
-                if let Some(file) = &song.mixture {
-                    mixture = load_stereo(file, rate_hz)?;
-                    mixture.resize_frames(longest);
-                }
-                let scored = |name: &String| source.stems.as_ref().is_none_or(|s| s.contains(name));
-                for start in starts(longest, frames, segments_per_song) {
-                    let cut = |audio: &Planar| audio.slice(start, frames.min(longest));
-                    let truths = stems.iter().enumerate().filter(|(_, name)| scored(name));
-                    let truths = truths.filter_map(|(i, name)| Some((i, cut(audio.get(name)?))));
+                let song = ValidSong::decoded(&song, stems, is_scored, cache)?;
+                for start in starts(song.frames, frames, segments_per_song) {
                     segments.push(Segment {
-                        song: song.name.clone(),
-                        mixture: stack(&[cut(&mixture)]),
-                        stems: truths
-                            .map(|(i, block)| (i, stack(&[block]).squeeze_dim(0)))
-                            .collect(),
+                        song: songs.len(),
+                        start,
+                        frames: frames.min(song.frames),
                     });
                 }
+                songs.push(song);
             }
         }
         Ok(Self {
+            songs,
             segments,
             stems: stems.to_vec(),
+        })
+    }
+
+    /// What the model hears of a segment: `[1, channels, frames]`.
+    fn mixture(&self, segment: &Segment) -> Tensor {
+        let mut sum = Planar::zeros(2, segment.frames);
+        for track in &self.songs[segment.song].mixture {
+            sum.add(&track.segment(segment.start, segment.frames));
+        }
+        stack(&[sum])
+    }
+
+    /// Index among the model's stems, and the truth: `[channels, frames]`.
+    fn truths(&self, segment: &Segment) -> impl Iterator<Item = (usize, Tensor)> {
+        let scored = self.songs[segment.song].scored.iter();
+        scored.map(|(stem, track)| {
+            let cut = track.segment(segment.start, segment.frames);
+            (*stem, stack(&[cut]).squeeze_dim(0))
         })
     }
 
@@ -95,23 +142,24 @@ impl Validation {
     pub(super) fn score(&self, network: &dyn Network, cluster: &Cluster) -> Result<Scores> {
         // Every rank has the same keys in the same order: sums over ranks are taken by place.
         let mut energies: BTreeMap<(&str, usize), [f64; 2]> = BTreeMap::new();
-        for segment in &self.segments {
-            for (stem, _) in &segment.stems {
-                energies.entry((&segment.song, *stem)).or_default();
+        for song in &self.songs {
+            for (stem, _) in &song.scored {
+                energies.entry((&song.name, *stem)).or_default();
             }
         }
         let mut l1 = [0.0, 0.0];
         for segment in &self.segments[cluster.share(self.segments.len())] {
-            let estimates =
-                tch::no_grad(|| network.forward(&segment.mixture.to_device(network.device())));
-            for (stem, truth) in &segment.stems {
-                let estimate = estimates.get(0).get(*stem as i64); // [channels, output frames]
+            let mixture = self.mixture(segment).to_device(network.device());
+            let estimates = tch::no_grad(|| network.forward(&mixture));
+            let song = &self.songs[segment.song].name;
+            for (stem, truth) in self.truths(segment) {
+                let estimate = estimates.get(0).get(stem as i64); // [channels, output frames]
                 let frames = estimate.size()[1].min(truth.size()[1]);
-                let truth = center_trim(truth, frames).to_device(network.device());
+                let truth = center_trim(&truth, frames).to_device(network.device());
                 let error = center_trim(&estimate, frames) - &truth;
                 l1[0] += error.abs().mean(Kind::Double).double_value(&[]);
                 l1[1] += 1.0;
-                let energy = energies.entry((&segment.song, *stem)).or_default();
+                let energy = energies.entry((song, stem)).or_default();
                 energy[0] += truth.square().sum(Kind::Double).double_value(&[]);
                 energy[1] += error.square().sum(Kind::Double).double_value(&[]);
             }
@@ -146,8 +194,8 @@ impl Validation {
         let Some(segment) = self.segments.get(self.segments.len() / 2) else {
             return Vec::new();
         };
-        let estimates =
-            tch::no_grad(|| network.forward(&segment.mixture.to_device(network.device())));
+        let mixture = self.mixture(segment);
+        let estimates = tch::no_grad(|| network.forward(&mixture.to_device(network.device())));
         let clip = |audio: &Tensor| {
             // [channels, frames]
             let frames = audio.size()[1].min(SECONDS * i64::from(rate_hz));
@@ -155,7 +203,7 @@ impl Validation {
             let channels = (0..middle.size()[0]).map(|channel| float_values(&middle.get(channel)));
             Planar::from_channels(channels.collect())
         };
-        let mixture = ("mixture".to_owned(), segment.mixture.get(0));
+        let mixture = ("mixture".to_owned(), mixture.get(0));
         let stems = self.stems.iter().enumerate();
         let stems = stems.map(|(i, name)| (name.clone(), estimates.get(0).get(i as i64)));
         let clips = [mixture].into_iter().chain(stems);

@@ -25,6 +25,14 @@ impl Convolution {
         }
     }
 
+    fn shared(&self) -> Self {
+        Self {
+            weight: self.weight.shallow_clone(),
+            bias: self.bias.shallow_clone(),
+            stride: self.stride,
+        }
+    }
+
     fn forward(&self, x: &Tensor) -> Tensor {
         x.conv1d(&self.weight, Some(&self.bias), [self.stride], [0], [1], 1)
     }
@@ -55,6 +63,15 @@ impl EncoderLayer {
             strided: convolution(0, config.stride),
             rewrite: config.rewrite.then(|| convolution(2, 1)),
             glu: config.glu,
+        }
+    }
+
+    /// A layer on the same weights.
+    pub(super) fn shared(&self) -> Self {
+        Self {
+            strided: self.strided.shared(),
+            rewrite: self.rewrite.as_ref().map(Convolution::shared),
+            glu: self.glu,
         }
     }
 
@@ -136,6 +153,16 @@ impl DecoderLayer {
             glu: config.glu,
             strided: convolution(transposed_index(config), config.stride),
             is_outermost: layer + 1 == config.depth,
+        }
+    }
+
+    /// A layer on the same weights.
+    pub(super) fn shared(&self) -> Self {
+        Self {
+            rewrite: self.rewrite.as_ref().map(Convolution::shared),
+            glu: self.glu,
+            strided: self.strided.shared(),
+            is_outermost: self.is_outermost,
         }
     }
 

@@ -18,6 +18,7 @@ use resample::Resampler;
 
 use crate::network::{Network, NetworkConfig, Signature, Trainable, Window, center_trim};
 use crate::parameters::{ParameterError, Parameters, Scope, checked};
+use crate::recompute::through;
 
 /// The network: mixture in, stems out. Holds weights and nothing that changes from call to call.
 #[derive(Debug)]
@@ -114,14 +115,15 @@ impl Network for Demucs {
         }
         let mut skips = Vec::with_capacity(self.encoder.len());
         for layer in &self.encoder {
-            x = layer.forward(&x);
+            x = through(&x, layer, EncoderLayer::shared, EncoderLayer::forward);
             skips.push(x.shallow_clone());
         }
         if let Some(lstm) = &self.lstm {
             x = lstm.forward(&x);
         }
         for (layer, skip) in self.decoder.iter().zip(skips.iter().rev()) {
-            x = layer.forward(&(&x + center_trim(skip, x.size()[2])));
+            let both = &x + center_trim(skip, x.size()[2]);
+            x = through(&both, layer, DecoderLayer::shared, DecoderLayer::forward);
         }
         if let Some(resampler) = &self.resampler {
             x = resampler.down(&x);

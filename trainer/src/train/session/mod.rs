@@ -111,8 +111,8 @@ impl Session<'_> {
             let step = self.progress.step;
             self.cluster.at_step(step);
             let returns = self.progress.guard.returns;
-            let learning_rate = self.config.optimiser.rate_at(step)
-                * self.config.guard.backoff.powi(returns as i32);
+            let learning_rate =
+                self.config.optimiser.rate_at(step) * self.config.guard.slowdown(returns);
             let (report, call) = self.step(&batches, learning_rate)?;
             if let Some(why) = call.diverged {
                 return Ok(Err(Diverged(why)));
@@ -155,7 +155,7 @@ impl Session<'_> {
         let text = format!(
             "{why}: returned to step {}, learning rate times {}",
             self.progress.step,
-            self.config.guard.backoff.powi(returns as i32)
+            self.config.guard.slowdown(returns)
         );
         let step = self.progress.step;
         log.write(&Event::Notice { step, text: &text });
@@ -164,6 +164,7 @@ impl Session<'_> {
 
     fn save_state(&mut self) -> Result<()> {
         self.progress.balancer = self.generator.balancer.clone();
+        self.progress.loss_scale = self.generator.loss_scale.clone();
         let mut tensors = self.generator.adam.state();
         if let Some(opponent) = &self.opponent {
             opponent.save(&mut tensors, &mut self.progress);
@@ -177,10 +178,10 @@ impl Session<'_> {
 
     fn restore(&mut self) -> Result<()> {
         let (tensors, progress) = state::load(&self.folder.state)?;
-        (self.generator.adam)
-            .restore(&tensors, progress.step)
+        let (scale, balancer) = (progress.loss_scale.clone(), progress.balancer.clone());
+        (self.generator)
+            .restore(&tensors, progress.step, scale, balancer)
             .with_context(|| format!("resuming from {}", self.folder.state.display()))?;
-        self.generator.balancer = progress.balancer.clone();
         if let Some(opponent) = &mut self.opponent {
             opponent.restore(&tensors, &progress)?;
         }

@@ -54,6 +54,7 @@ fn train_on(
     stop_after: Option<u64>,
     init: Option<&Path>,
 ) -> Result<()> {
+    config.compute.apply(device)?;
     let folder = RunFolder::create(&config.output)?;
     let generator = Generator::new(config, init, device, cluster)?;
     // A segment without frames left over: its output is what the loss looks at.
@@ -93,7 +94,7 @@ fn train_on(
     let validation = Validation::load(
         &config.data.valid,
         &stems,
-        rate_hz,
+        &cache,
         frames,
         config.validation.segments_per_song,
     )?;

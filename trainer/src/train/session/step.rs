@@ -35,7 +35,6 @@ impl Session<'_> {
         } = self;
         let batch = batches.next()?.to_device(generator.network.device());
         let parts = config.optimiser.accumulate;
-        let mut report = StepReport::default();
         let mut shown = Vec::new();
         for (index, piece) in batch.split(parts).iter().enumerate() {
             let part = Part {
@@ -46,16 +45,19 @@ impl Session<'_> {
                 None => Ok(Vec::new()),
                 Some(opponent) => opponent.generator_terms(piece, output, stems, progress.step),
             };
-            shown.push(generator.learn_from(piece, part, cluster, &mut report, further)?);
+            shown.push(generator.learn_from(piece, part, cluster, further)?);
         }
-        report.grad_norm = generator.adam.grad_norm();
+        let mut report = generator.report()?;
         let call = self.decide(&mut report)?;
         if call.diverged.is_some() {
             return Ok((report, call));
         }
         let longest = self.config.optimiser.clip_grad_norm;
-        (self.generator).step(learning_rate, report.grad_norm, longest);
-        if let Some(opponent) = &mut self.opponent {
+        (self.generator).step(learning_rate, &report, longest);
+        // Of stems that are no numbers nothing can be learnt either.
+        if let Some(opponent) = &mut self.opponent
+            && !report.has_overflowed
+        {
             let (outputs, stems): (Vec<Tensor>, Vec<Tensor>) = shown.into_iter().unzip();
             let (output, stems) = (Tensor::cat(&outputs, 0), Tensor::cat(&stems, 0));
             let step = self.progress.step;
@@ -85,7 +87,11 @@ impl Session<'_> {
         let step = self.progress.step;
         let watch = &mut self.progress.guard;
         Ok(Call {
-            diverged: watch.look(&self.config.guard, step, report.loss, report.grad_norm),
+            diverged: if report.has_overflowed {
+                None
+            } else {
+                watch.look(&self.config.guard, step, report.loss, report.grad_norm)
+            },
             is_interrupted: flags[0] > 0.0,
             is_time: flags[1] > 0.0,
         })

@@ -1,24 +1,17 @@
-// The C interface of src/foreign.rs: libtorch's TCPStore, process groups and DDP's Reducer.
-//
-// Every function that can fail returns null, or a message that `bunri_c10d_free` takes back; no
-// exception leaves this file. Tensors are pointers to `at::Tensor`, as torch-sys hands them out.
+// The C interface of src/foreign/c10d.rs: libtorch's TCPStore, process groups and DDP's Reducer.
 
 #define USE_C10D_GLOO
 
 #include <dlfcn.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <c10/util/Exception.h>
 #include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
@@ -27,9 +20,11 @@
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 #include <torch/headeronly/version.h>
 
+#include "guard.h"
+
 // `make_nccl` below and the declarations of Gloo hold for this version. Look at both for another.
 #if TORCH_VERSION_MAJOR != 2 || TORCH_VERSION_MINOR != 11
-#error "bunri-c10d is written against libtorch 2.11: run `cargo bundler setup`"
+#error "bunri-libtorch is written against libtorch 2.11: run `cargo bundler setup`"
 #endif
 
 namespace {
@@ -37,26 +32,6 @@ namespace {
 using std::chrono::milliseconds;
 using StorePtr = c10::intrusive_ptr<c10d::Store>;
 using BackendPtr = c10::intrusive_ptr<c10d::Backend>;
-
-char* message(const char* text) {
-  char* copy = strdup(text);
-  // Null would mean success.
-  return copy != nullptr ? copy : strdup("out of memory");
-}
-
-template <typename Work>
-char* guarded(Work work) noexcept {
-  try {
-    work();
-    return nullptr;
-  } catch (const c10::Error& error) {
-    return message(error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    return message(error.what());
-  } catch (...) {
-    return message("an exception of an unknown kind");
-  }
-}
 
 struct Store {
   c10::intrusive_ptr<c10d::TCPStore> store;
@@ -92,15 +67,6 @@ c10::intrusive_ptr<c10d::TCPStore> open_store(
   options.waitWorkers = false;
   options.timeout = milliseconds(timeout_ms);
   return c10::make_intrusive<c10d::TCPStore>(host, options);
-}
-
-std::vector<at::Tensor> tensors_of(const at::Tensor* const* tensors, size_t count) {
-  std::vector<at::Tensor> copies; // of the handles, not of the data
-  copies.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    copies.push_back(*tensors[i]);
-  }
-  return copies;
 }
 
 BackendPtr make_gloo(const StorePtr& store, int rank, int size, milliseconds timeout) {
@@ -177,15 +143,6 @@ void wait_for(std::vector<c10::intrusive_ptr<c10d::Work>> works) {
 } // namespace
 
 extern "C" {
-
-void bunri_c10d_free(char* text) {
-  std::free(text);
-}
-
-// Ends the process without the destructors of static objects, which other threads still use.
-void bunri_c10d_exit_at_once(int code) {
-  _exit(code);
-}
 
 char* bunri_c10d_store_host(uint16_t port, int64_t timeout_ms, Store** out) {
   return guarded([&] { *out = new Store{open_store("localhost", port, true, timeout_ms)}; });

@@ -1,7 +1,7 @@
-//! Every call into the shim, behind safe functions.
+//! Processes that train the same weights.
 #![allow(unsafe_code)] // The C interface of shim/c10d.cpp.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
@@ -9,17 +9,10 @@ use std::time::Duration;
 
 use tch::Tensor;
 
+use super::failure::{Failure, Opaque, TensorPointer, checked, made, pointers, taken, text};
 use crate::Error;
 
-/// `at::Tensor`, `Store`, `Group` and `c10d::Reducer` of the shim, none of which Rust looks into.
-type Opaque = c_void;
-/// Null, or a message to be freed.
-type Failure = *mut c_char;
-type TensorPointer = *const Opaque;
-
 unsafe extern "C" {
-    fn bunri_c10d_free(text: *mut c_char);
-    fn bunri_c10d_exit_at_once(code: c_int) -> !;
     fn bunri_c10d_store_host(port: u16, timeout_ms: i64, out: *mut *mut Opaque) -> Failure;
     fn bunri_c10d_store_connect(
         host: *const c_char,
@@ -365,70 +358,6 @@ impl Drop for Reducer {
     }
 }
 
-/// Ends the process now, whatever its other threads wait for.
-///
-/// Unlike [`std::process::exit`] this runs nothing at exit: a thread that hangs in a collective would
-/// use what libtorch takes down there.
-pub fn exit_at_once(code: i32) -> ! {
-    // SAFETY: may be called at any time, by any thread.
-    unsafe { bunri_c10d_exit_at_once(code) }
-}
-
-fn pointers(tensors: &[Tensor]) -> Vec<TensorPointer> {
-    let pointers = tensors.iter().map(|tensor| tensor.as_ptr().cast());
-    pointers.collect()
-}
-
 fn millis(timeout: Duration) -> i64 {
     i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn text(what: &str, text: &str) -> Result<CString, Error> {
-    CString::new(text).map_err(|_| Error {
-        what: what.to_owned(),
-        reason: "a zero byte in a text".to_owned(),
-    })
-}
-
-/// The text that the shim made, which is freed.
-fn taken(text: *mut c_char) -> Option<String> {
-    let text = NonNull::new(text)?;
-    // SAFETY: the shim gives null or a string of its own that ends with a zero byte.
-    let copy = unsafe { CStr::from_ptr(text.as_ptr()) };
-    let copy = copy.to_string_lossy().into_owned();
-    // SAFETY: taken back once.
-    unsafe { bunri_c10d_free(text.as_ptr()) };
-    Some(copy)
-}
-
-fn checked(what: &str, failure: Failure) -> Result<(), Error> {
-    match taken(failure) {
-        None => Ok(()),
-        Some(message) => Err(Error {
-            what: what.to_owned(),
-            reason: reason(&message).to_owned(),
-        }),
-    }
-}
-
-/// The first line without the place in Gloo's source; what follows is a trace of C++ functions.
-fn reason(message: &str) -> &str {
-    let line = message.lines().next().unwrap_or_default();
-    match line.split_once("] ") {
-        Some((place, reason)) if place.starts_with('[') => reason,
-        _ => line,
-    }
-}
-
-/// The object that `make` writes a pointer to.
-fn made(
-    what: &str,
-    make: impl FnOnce(*mut *mut Opaque) -> Failure,
-) -> Result<NonNull<Opaque>, Error> {
-    let mut out = ptr::null_mut();
-    checked(what, make(&raw mut out))?;
-    NonNull::new(out).ok_or_else(|| Error {
-        what: what.to_owned(),
-        reason: "nothing was made".to_owned(),
-    })
 }

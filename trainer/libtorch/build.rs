@@ -1,4 +1,4 @@
-//! Compiles the shim over libtorch's c10d, and tells this crate's tests where libtorch lies.
+//! Compiles the shim over libtorch, and tells this crate's tests where libtorch lies.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,10 @@ fn main() {
     cc::Build::new()
         .cpp(true)
         .std("c++17")
-        .file("shim/c10d.cpp")
+        .files(
+            ["common", "c10d", "training", "counting", "recompute"]
+                .map(|name| format!("shim/{name}.cpp")),
+        )
         // Before libtorch's, whose headers include Gloo's.
         .include("shim")
         .include(&include)
@@ -25,6 +28,6 @@ fn main() {
         // As torch-sys: the wheel's own choice, and warnings of headers that are not ours.
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .warnings(false)
-        .compile("bunri_c10d_shim");
+        .compile("bunri_libtorch_shim");
     println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
 }
