@@ -61,7 +61,7 @@ fn silence_in_gives_silence_out() {
         stream
             .push(&Planar::zeros(2, 3 * rate_hz), &mut stems)
             .unwrap();
-        stream.finish(&mut stems).unwrap();
+        stream.flush(&mut stems).unwrap();
         let samples = stems.iter().flat_map(Planar::channels).flatten();
         let peak = samples.fold(0f32, |peak, sample| peak.max(sample.abs()));
         // -100 dBFS, below the noise of 16 bits.

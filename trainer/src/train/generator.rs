@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn what_is_not_finite_without_a_scale_is_no_overflow() {
         let mut batch = batch();
-        batch.mixture = batch.mixture * f64::INFINITY;
+        batch.mixture *= f64::INFINITY;
         let mut generator = generator(&compute(Precision::F16, false));
         generator.loss_scale.factor = 1.0;
         let report = learn(&mut generator, &batch);

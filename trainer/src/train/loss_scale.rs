@@ -76,14 +76,14 @@ mod tests {
     fn equals_libtorchs_own_over_thousands_of_steps() {
         let mut ours = LossScale::default();
         let mut scale = Tensor::from_slice(&[INITIAL as f32]);
-        let mut tracker = Tensor::from_slice(&[0_i32]);
+        let tracker = Tensor::from_slice(&[0_i32]);
         // Overflows early, just before a growth, just after one, and twice in a row.
         let overflows = [3, 2002, 4004, 4005, 9000];
         for step in 0..12_000 {
             let overflow = overflows.contains(&step);
             let found = Tensor::from_slice(&[f32::from(u8::from(overflow))]);
             let _ = scale.internal_amp_update_scale_(
-                &mut tracker,
+                &tracker,
                 &found,
                 GROWTH,
                 BACKOFF,
