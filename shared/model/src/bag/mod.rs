@@ -58,6 +58,26 @@ impl Bag {
         })
     }
 
+    /// The shortest of `own`, one window per model, that every other model uses whole, too. A network
+    /// that leaves out its last frames moves its stems against those of the others; where no window
+    /// suits all, it is the shortest.
+    fn common(&self, own: Vec<Window>) -> Window {
+        let shown = |model: usize, chunk_frames: usize| match own[model] {
+            window if window.chunk_frames == chunk_frames => window,
+            _ => self.models[model].window_of(chunk_frames),
+        };
+        let suits_all =
+            |chunk: &usize| (0..own.len()).all(|model| shown(model, *chunk).chunk_frames == *chunk);
+        let chunks = || own.iter().map(|window| window.chunk_frames);
+        let chosen = chunks().filter(suits_all).min();
+        let chunk_frames = chosen.or_else(|| chunks().min()).unwrap_or(0);
+        let outputs = (0..own.len()).map(|model| shown(model, chunk_frames).output_frames);
+        Window {
+            chunk_frames,
+            output_frames: outputs.min().unwrap_or(0),
+        }
+    }
+
     /// The networks in it.
     #[must_use]
     pub fn models(&self) -> &[Box<dyn Trainable>] {
@@ -84,39 +104,14 @@ impl Network for Bag {
         self.device
     }
 
-    /// The shortest of its models' windows, as far as all can be shown it.
+    /// The shortest of its models' windows that all of them use whole.
     fn window(&self) -> Window {
-        let windows = self.models.iter().map(|model| model.window());
-        let least = windows.map(|window| window.chunk_frames).min();
-        self.window_of(least.unwrap_or(0))
+        self.common(self.models.iter().map(|model| model.window()).collect())
     }
 
-    /// A length that each of the models takes whole: one that a network would not quite use moves its
-    /// stems against those of the others.
     fn window_of(&self, frames: usize) -> Window {
-        /// Lengths that are multiples of many strides meet soon; fixed ones never, and are cut.
-        const ATTEMPTS: usize = 64;
-        let mut chunk_frames = frames;
-        for _ in 0..ATTEMPTS {
-            let windows = self
-                .models
-                .iter()
-                .map(|model| model.window_of(chunk_frames));
-            let longest = windows.map(|window| window.chunk_frames).max();
-            match longest {
-                Some(longest) if longest > chunk_frames => chunk_frames = longest,
-                _ => break,
-            }
-        }
-        let windows = self
-            .models
-            .iter()
-            .map(|model| model.window_of(chunk_frames));
-        let least = |frames: fn(Window) -> usize| windows.clone().map(frames).min().unwrap_or(0);
-        Window {
-            chunk_frames: least(|window| window.chunk_frames),
-            output_frames: least(|window| window.output_frames),
-        }
+        let windows = self.models.iter().map(|model| model.window_of(frames));
+        self.common(windows.collect())
     }
 
     /// The weighted mean of what the models make of the input, as long as the shortest of it.
@@ -183,15 +178,15 @@ mod tests {
         };
         let bag = Bag::from_parameters(config, parameters, Device::Cpu).unwrap();
         for window in [bag.window(), bag.window_of(5000)] {
+            let frames = window.chunk_frames as i64;
+            let mix = Tensor::rand([1, 2, frames], (tch::Kind::Float, Device::Cpu)) - 0.5;
+            let changed = mix.copy();
+            let _ = changed.narrow(2, frames - 1, 1).fill_(3.0);
             for model in bag.models() {
-                let own = model.window_of(window.chunk_frames);
-                assert_eq!(own.chunk_frames, window.chunk_frames, "{model:?}");
-                assert!(own.output_frames >= window.output_frames);
+                let change = (model.forward(&mix) - model.forward(&changed)).abs().max();
+                let kind = std::mem::discriminant(&model.config());
+                assert!(change.double_value(&[]) > 0.0, "{kind:?}: {window:?}");
             }
-            let mix = Tensor::zeros(
-                [1, 2, window.chunk_frames as i64],
-                (tch::Kind::Float, Device::Cpu),
-            );
             assert_eq!(bag.forward(&mix).size()[3], window.output_frames as i64);
         }
     }
