@@ -7,7 +7,8 @@ use std::time::Duration;
 use bunri_stream::engine::{Engine, ModelSource, OpenOptions, SearchPath};
 use bunri_stream::files::to_stereo;
 use bunri_stream::{
-    Encoding, FileReader, FileWriter, HostOptions, Mode, OfflineSeparator, Planar, read_clip,
+    BuiltIn, Encoding, FileReader, FileWriter, HostOptions, Mode, OfflineSeparator, Planar,
+    read_clip,
 };
 use bunri_tests::bundle::{Bundles, bounce_program, engine_folder};
 use bunri_tests::own_process::{Environment, in_own_process};
@@ -103,22 +104,31 @@ fn through_host(format: Format, bundles: &Bundles, song: &Planar, rate_hz: u32) 
         .collect()
 }
 
-/// The mode in which a new plugin runs: Studio's of one second with the engine's own model, a
-/// file's own with a model of the test's.
+/// The mode in which a new plugin runs: Live with the engine's own model, Studio's of one second where
+/// it has none for Live, a file's own with a model of the test's.
 fn mode() -> Mode {
-    match std::env::var_os("BUNRI_MODEL") {
-        Some(_) => Mode::default(),
-        None => Mode::Studio { latency_ms: 1000 },
+    if std::env::var_os("BUNRI_MODEL").is_some() {
+        return Mode::default();
+    }
+    let live = OpenOptions {
+        mode: Mode::Live,
+        ..OpenOptions::default()
+    };
+    let engine = Engine::global().expect("the engine");
+    match engine.open(&ModelSource::BuiltIn(BuiltIn::Live), &live) {
+        Ok(_) => Mode::Live,
+        Err(_) => Mode::Studio { latency_ms: 1000 },
     }
 }
 
 /// What the engine itself makes of the song, without a plugin.
 fn separated_offline(song: &Planar, rate_hz: u32) -> Vec<Planar> {
-    let source = std::env::var_os("BUNRI_MODEL").map_or(ModelSource::default(), |path| {
-        ModelSource::File(path.into())
-    });
+    let mode = mode();
+    let built_in = ModelSource::BuiltIn(BuiltIn::for_mode(mode));
+    let source =
+        std::env::var_os("BUNRI_MODEL").map_or(built_in, |path| ModelSource::File(path.into()));
     let options = OpenOptions {
-        mode: mode(),
+        mode,
         ..OpenOptions::default()
     };
     let engine = Engine::global().expect("the engine");
