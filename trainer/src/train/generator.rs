@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bunri_libtorch::backward;
 use bunri_model::network::center_trim;
-use bunri_model::{Checkpoint, NetworkConfig, Precision, Trainable};
+use bunri_model::{Precision, Trainable};
 use tch::{Device, Kind, Tensor};
 
 use super::adam::Adam;
 use super::batches::Batch;
+use super::beginning::begun;
 use super::loss_scale::LossScale;
 use super::{AdamConfig, ComputeConfig, TrainConfig};
 use crate::distributed::{Cluster, Reducer};
@@ -69,34 +70,6 @@ pub(crate) struct Part {
     pub(crate) is_last: bool,
 }
 
-/// The network of `model`, with the weights of a checkpoint of that config, or of one that it can
-/// grow from.
-fn begun_from(
-    path: &Path,
-    model: &NetworkConfig,
-    seed: i64,
-    device: Device,
-) -> Result<Box<dyn Trainable>> {
-    let network = Checkpoint::load(path, device)?.network;
-    let config = network.config();
-    if config == *model {
-        return Ok(network);
-    }
-    let grown = match (model, &config) {
-        (NetworkConfig::BandSplit(whole), NetworkConfig::BandSplit(past)) => {
-            whole.grown_from(past, network.parameters(), seed)
-        }
-        _ => None,
-    };
-    let parameters = grown.with_context(|| {
-        format!(
-            "--init {}: the checkpoint has another [model] config",
-            path.display()
-        )
-    })?;
-    Ok(model.clone().build(parameters, device)?)
-}
-
 /// Network, losses and optimiser.
 #[derive(Debug)]
 pub(crate) struct Generator {
@@ -120,11 +93,7 @@ impl Generator {
         device: Device,
         cluster: &Cluster,
     ) -> Result<Self> {
-        let seed = config.seed as i64;
-        let network = match init {
-            None => (config.model.clone()).untrained(seed, device)?,
-            Some(path) => begun_from(path, &config.model, seed, device)?,
-        };
+        let network = begun(&config.model, config.seed as i64, init, device)?;
         let adam = config.optimiser.adam();
         Self::of(network, adam, &config.loss, &config.compute, cluster)
     }

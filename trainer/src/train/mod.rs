@@ -11,6 +11,7 @@
 
 pub(crate) mod adam;
 pub(crate) mod batches;
+mod beginning;
 mod compute;
 mod config;
 mod folder;
