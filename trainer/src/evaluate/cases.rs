@@ -4,18 +4,18 @@
 //! mixture alone, and the truth is what went into the clipper.
 
 use anyhow::Result;
-use biquad::{Biquad, Coefficients, DirectForm2Transposed, Q_BUTTERWORTH_F64, ToHertz, Type};
+use biquad::{Coefficients, Q_BUTTERWORTH_F64, ToHertz, Type};
 use bunri_stream::{Planar, resample_clip};
 use serde::Serialize;
 
 use super::metrics::{mean, nsdr, track_level_dbfs};
+use super::score::ACTIVE_FLOOR_DBFS;
 use super::track::Track;
+use crate::data::augment::equaliser::filter_channels;
 use crate::table::{Table, db_cell};
 
 /// Longest excerpt, in seconds: of the middle of a song, where most play.
 const EXCERPT_SECONDS: usize = 20;
-/// A stem below this level in the excerpt is one that should stay silent.
-const SILENT_BELOW_DBFS: f64 = -60.0;
 /// How far above full scale the clipped mixture's peak would be.
 const OVERLOAD_DB: f32 = 12.0;
 /// What a telephone passes, in Hz; half of its sample rate is above.
@@ -80,7 +80,7 @@ fn outcome(mixture: &Planar, truth: &Planar, estimate: &Planar) -> Outcome {
     let level = track_level_dbfs(estimate);
     if track_level_dbfs(mixture) == f64::NEG_INFINITY {
         Outcome::SilenceDbfs(level.is_finite().then_some(level))
-    } else if track_level_dbfs(truth) < SILENT_BELOW_DBFS {
+    } else if track_level_dbfs(truth) < ACTIVE_FLOOR_DBFS {
         // Zeros would be infinitely far below.
         Outcome::LeakDb(level.max(-200.0) - track_level_dbfs(mixture))
     } else {
@@ -114,7 +114,7 @@ fn cases(track: &Track) -> Result<Vec<Case>> {
         stems: each(&|_, _| Ok(silence.clone()))?,
     }];
     for (only, stem) in &stems {
-        if track_level_dbfs(stem) < SILENT_BELOW_DBFS {
+        if track_level_dbfs(stem) < ACTIVE_FLOOR_DBFS {
             continue;
         }
         cases.push(Case {
@@ -184,12 +184,7 @@ fn telephone(audio: &Planar, rate_hz: u32) -> Result<Planar> {
         Q_BUTTERWORTH_F64,
     )
     .map_err(|error| anyhow::anyhow!("a telephone at {rate_hz} Hz: {error:?}"))?;
-    for channel in wide.channels_mut() {
-        let mut filter = DirectForm2Transposed::<f64>::new(coefficients);
-        channel
-            .iter_mut()
-            .for_each(|sample| *sample = filter.run(f64::from(*sample)) as f32);
-    }
+    filter_channels(&mut wide, coefficients);
     Ok(wide)
 }
 

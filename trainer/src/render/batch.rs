@@ -1,11 +1,11 @@
 //! Many songs on several cores: whoever is free takes the next one that is missing.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
@@ -24,6 +24,30 @@ pub(super) struct Order<'a> {
     pub(super) seconds: f64,
     /// What it is made from.
     pub(super) sources: &'a Sources,
+}
+
+impl<'a> Order<'a> {
+    /// So many songs of one length, of `seed` and those that follow it, into `out`, which is made where
+    /// it is missing.
+    ///
+    /// # Errors
+    /// A folder that cannot be made.
+    pub(super) fn series(
+        out: &Path,
+        songs: u64,
+        seed: u64,
+        seconds: f64,
+        sources: &'a Sources,
+    ) -> anyhow::Result<impl Iterator<Item = Self>> {
+        std::fs::create_dir_all(out)
+            .with_context(|| format!("creating the folder {}", out.display()))?;
+        Ok((0..songs).map(move |index| Self {
+            out: out.to_owned(),
+            seed: seed.wrapping_add(index),
+            seconds,
+            sources,
+        }))
+    }
 }
 
 /// Renders the songs that are not there yet, and gives how many were.

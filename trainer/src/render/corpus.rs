@@ -145,14 +145,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut orders = Vec::new();
     for (part, sources) in corpus.part.iter().zip(&sources) {
         let out = corpus.output.join(&part.name);
-        std::fs::create_dir_all(&out)
-            .with_context(|| format!("creating the folder {}", out.display()))?;
-        orders.extend((0..part.songs).map(|index| Order {
-            out: out.clone(),
-            seed: part.seed.wrapping_add(index),
-            seconds: part.seconds,
+        orders.extend(Order::series(
+            &out,
+            part.songs,
+            part.seed,
+            part.seconds,
             sources,
-        }));
+        )?);
     }
     let there = batch::render_missing(&orders, args.format, args.jobs)?;
     println!(

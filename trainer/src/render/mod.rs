@@ -33,8 +33,6 @@ mod sources;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-
 use batch::Order;
 pub use mix::master::MasterNotes;
 pub use output::Format;
@@ -76,18 +74,10 @@ pub struct Args {
 /// If a source cannot be read, a song cannot be written, or the folder holds songs of another
 /// version of the generator; songs finished before that stay.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&args.out)
-        .with_context(|| format!("creating the folder {}", args.out.display()))?;
     let sources = Sources::discover(args.soundfont.clone(), &args.recorded)?;
     sources.say_what_is_missing();
-    let orders: Vec<Order<'_>> = (0..args.songs)
-        .map(|index| Order {
-            out: args.out.clone(),
-            seed: args.seed.wrapping_add(index),
-            seconds: args.seconds,
-            sources: &sources,
-        })
-        .collect();
+    let orders = Order::series(&args.out, args.songs, args.seed, args.seconds, &sources)?;
+    let orders: Vec<Order<'_>> = orders.collect();
     let there = batch::render_missing(&orders, args.format, args.jobs)?;
     println!(
         "{} songs in {} ({there} were there before)",

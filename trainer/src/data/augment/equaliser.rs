@@ -7,6 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::within;
 
+/// Runs one filter over every channel, each from silence.
+pub(crate) fn filter_channels(audio: &mut Planar, coefficients: Coefficients<f64>) {
+    for channel in audio.channels_mut() {
+        let mut filter = DirectForm2Transposed::<f64>::new(coefficients);
+        for sample in channel {
+            *sample = filter.run(f64::from(*sample)) as f32;
+        }
+    }
+}
+
 /// How often and how far; off where left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -54,12 +64,7 @@ impl EqualiserConfig {
             else {
                 continue;
             };
-            for channel in part.channels_mut() {
-                let mut filter = DirectForm2Transposed::<f64>::new(filter);
-                for sample in channel {
-                    *sample = filter.run(f64::from(*sample)) as f32;
-                }
-            }
+            filter_channels(part, filter);
         }
     }
 }

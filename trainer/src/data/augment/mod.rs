@@ -8,7 +8,7 @@
 
 mod codec;
 mod compressor;
-mod equaliser;
+pub(crate) mod equaliser;
 mod room;
 
 use anyhow::{Result, ensure};
