@@ -114,7 +114,7 @@ impl AudioLink {
     /// the latency. All buses must have one length; of any number of frames.
     ///
     /// `host`: what it told with the block that this is, or is a part of. What is no number counts as
-    /// silence, on every bus.
+    /// silence, on every bus, and so does what is denormal (below 1.2e-38), which is slow to compute with.
     ///
     /// Real-time safe: no locks, no allocation, and no system calls except for waiting where
     /// [`host_clock::HostClock::free_wait`] says that it harms nobody.
@@ -167,7 +167,7 @@ impl AudioLink {
         loudness: &mut BlockLoudness,
     ) {
         for sample in main.iter_mut().flat_map(|channel| channel.iter_mut()) {
-            if !sample.is_finite() {
+            if !sample.is_normal() {
                 *sample = 0.0;
             }
         }

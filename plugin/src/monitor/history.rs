@@ -34,8 +34,20 @@ pub struct Column {
     pub stems: [StemColumn; STEMS],
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot([[[AtomicF32; 3]; CHANNELS]; STEMS]);
+
+impl Slot {
+    /// Silence whose bits are not zeros: memory of zeros the system hands out at the first write, which
+    /// would be the audio thread's.
+    fn written() -> Self {
+        let slot = Self(Default::default());
+        for value in slot.0.iter().flatten().flatten() {
+            value.set(-0.0);
+        }
+        slot
+    }
+}
 
 /// The columns of the last 16 seconds.
 #[derive(Debug)]
@@ -49,7 +61,7 @@ pub struct History {
 impl Default for History {
     fn default() -> Self {
         Self {
-            slots: (0..COLUMNS).map(|_| Slot::default()).collect(),
+            slots: (0..COLUMNS).map(|_| Slot::written()).collect(),
             written: AtomicU64::new(0),
             frames_per_column: AtomicU32::new(0),
         }

@@ -152,13 +152,13 @@ impl<M: StemModel> Separator<M> {
         for (bus, &stem) in self.order.iter().enumerate() {
             for (channel, samples) in self.stems[stem].channels().enumerate() {
                 for (frame, &sample) in frames.iter_mut().zip(samples) {
-                    frame.raw[bus][channel] = sample;
+                    frame.raw[bus][channel] = flushed(sample);
                 }
             }
         }
         for (channel, samples) in self.residual.channels().enumerate() {
             for (frame, &sample) in frames.iter_mut().zip(samples) {
-                frame.residual[channel] = sample;
+                frame.residual[channel] = flushed(sample);
             }
         }
         result.map_err(|error| (error, self.stream.failed_chunks() - failed_before))
@@ -177,4 +177,9 @@ impl<M: StemModel> Separator<M> {
             order: self.order,
         }
     }
+}
+
+/// Silence in place of what is denormal, which would be slow to mix.
+fn flushed(sample: f32) -> f32 {
+    if sample.is_subnormal() { 0.0 } else { sample }
 }
