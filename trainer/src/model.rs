@@ -13,11 +13,14 @@ use bunri_stream::engine::ModelSource;
 use bunri_stream::{BuiltIn, Mode, ModelSpec, StemModel};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tch::Device;
 
 use crate::stream_args::StreamArgs;
 
 /// Names the model that comes with the program for the mode that is asked for.
 pub const DEFAULT: &str = "default";
+/// Most chunks that are separated at a time where nobody says how many.
+const MAX_CHUNKS: usize = 8;
 
 /// What `--model NAME` means: [`DEFAULT`], `studio` and `live` come with the program, all else is a
 /// file.
@@ -153,6 +156,18 @@ impl Model {
     #[must_use]
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
+    }
+
+    /// Chunks of a file that are best separated at a time: on a CPU one per core, but for causal
+    /// models, whose chunks follow from each other. At most [`MAX_CHUNKS`], for each takes memory.
+    #[must_use]
+    pub fn chunks_at_a_time(&self) -> usize {
+        let network = self.weights.network();
+        if network.causal().is_some() || network.device() != Device::Cpu {
+            return 1;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        cores.min(MAX_CHUNKS)
     }
 
     /// A new stream through it.

@@ -60,7 +60,7 @@ fn a_batch_of_chunks_equals_single_chunks() {
                 .channels()
                 .flatten()
                 .fold(0.0f32, |peak, x| peak.max(x.abs()));
-            // Sums in another order; a wrong chunk would be off by the signal itself.
+            // Sums in another order, where one thread or several add; a wrong chunk would be off by the signal.
             assert!(error < 1e-5 * peak.max(1e-3), "{error} of {peak}");
         }
     }

@@ -61,10 +61,11 @@ pub struct Args {
     #[command(flatten)]
     pub stream: StreamArgs,
 
-    /// Chunks given to the model at a time: more may be faster on GPUs and several cores, takes more
-    /// memory, and changes the last bits.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub batch: u16,
+    /// Chunks separated at a time, on a CPU each on a core of its own: more may be faster and takes
+    /// more memory, and changes the last bits on GPUs [default: 1; on a CPU as many as it has cores, at
+    /// most 8].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub batch: Option<u16>,
 
     /// Leave the stems as the model makes them, instead of correcting them to add up to the input.
     #[arg(long)]
