@@ -71,7 +71,9 @@ pub fn run(args: Args) -> Result<Outcome> {
         encoding,
         options: HostOptions {
             consistency: !args.no_consistency,
-            batch: args.batch.map_or_else(|| model.chunks_at_a_time(), usize::from),
+            batch: args
+                .batch
+                .map_or_else(|| model.chunks_at_a_time(), usize::from),
         },
         interrupt: &interrupt,
         inputs: &args.files,

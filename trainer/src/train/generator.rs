@@ -22,6 +22,8 @@ use crate::losses::{Balancer, LossConfig, Reconstruction, Term};
 pub(crate) struct StepReport {
     /// The weighted sum of all losses.
     pub(crate) loss: f64,
+    /// The same of reconstruction's alone: an adversarial loss may have either sign.
+    pub(crate) distance: f64,
     /// Each loss by name, without its weight.
     pub(crate) losses: BTreeMap<String, f64>,
     /// Length of the gradient before clipping.
@@ -35,14 +37,29 @@ pub(crate) struct StepReport {
 /// is once a step.
 #[derive(Debug, Default)]
 struct Readings {
-    /// Name, weight in the whole and share of the step of each of `values`.
-    labels: Vec<(String, f64, f64)>,
+    labels: Vec<Label>,
     values: Vec<Tensor>,
 }
 
+/// What a value is.
+#[derive(Debug)]
+struct Label {
+    name: String,
+    /// In the whole.
+    weight: f64,
+    /// Of the step.
+    share: f64,
+    is_reconstruction: bool,
+}
+
 impl Readings {
-    fn add(&mut self, term: &Term, share: f64) {
-        self.labels.push((term.name.clone(), term.weight, share));
+    fn add(&mut self, term: &Term, share: f64, is_reconstruction: bool) {
+        self.labels.push(Label {
+            name: term.name.clone(),
+            weight: term.weight,
+            share,
+            is_reconstruction,
+        });
         self.values.push(term.value.detach());
     }
 
@@ -53,9 +70,13 @@ impl Readings {
         let mut figures = Vec::<f64>::try_from(Tensor::stack(&all, 0).to_kind(Kind::Double))?;
         let length = figures.pop().unwrap_or(f64::NAN);
         let mut report = StepReport::default();
-        for ((name, weight, share), value) in labels.into_iter().zip(figures) {
-            report.loss += weight * value * share;
-            *report.losses.entry(name).or_default() += value * share;
+        for (label, value) in labels.into_iter().zip(figures) {
+            let part = label.weight * value * label.share;
+            report.loss += part;
+            if label.is_reconstruction {
+                report.distance += part;
+            }
+            *report.losses.entry(label.name).or_default() += value * label.share;
         }
         Ok((report, length))
     }
@@ -141,6 +162,7 @@ impl Generator {
         let stems = center_trim(&batch.stems, estimates.size()[3]);
         let output = estimates.detach().set_requires_grad(true);
         let mut terms = self.reconstruction.terms(&output, &stems, &batch.usable);
+        let distances = terms.len();
         terms.extend(further(&output, &stems)?);
         let gradient = if self.is_balanced {
             let mean = |lengths: Vec<f64>| {
@@ -156,7 +178,9 @@ impl Generator {
             let sum: Tensor = weighted.sum();
             Tensor::run_backward(&[sum], &[&output], false, false).swap_remove(0)
         };
-        terms.iter().for_each(|term| self.readings.add(term, share));
+        for (index, term) in terms.iter().enumerate() {
+            self.readings.add(term, share, index < distances);
+        }
         // Scaled from here on through the network: the losses themselves are in 32 bits.
         let gradient = gradient * (share * self.scale());
         if is_last {
@@ -302,6 +326,27 @@ mod tests {
 
     fn relative(error: &Tensor, of: &Tensor) -> f64 {
         (error.norm() / of.norm()).double_value(&[])
+    }
+
+    /// Guards a training from being taken for diverged because its adversarial loss crosses zero.
+    #[test]
+    fn further_losses_do_not_count_as_distance() {
+        let whole = Part {
+            share: 1.0,
+            is_last: true,
+        };
+        let further = |output: &Tensor, _: &Tensor| {
+            Ok(vec![Term {
+                name: "adversarial".into(),
+                weight: 2.0,
+                value: output.mean(Kind::Float) * 0.0 - 3.0,
+            }])
+        };
+        let mut generator = generator(&ComputeConfig::default());
+        let _ = (generator.learn_from(&batch(), whole, &Cluster::alone(), further)).unwrap();
+        let report = generator.report().unwrap();
+        assert!(report.distance > 0.0);
+        assert!((report.loss - (report.distance - 6.0)).abs() < 1e-6);
     }
 
     /// Guards against casts that cut the gradient off, a scale that is not divided out again, and

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GuardConfig {
-    /// A loss above this many times its running mean is suspicious.
+    /// A loss of reconstruction above this many times its running mean is suspicious.
     pub factor: f64,
     /// So many suspicious steps one after another are a divergence. A loss or gradient that is not
     /// finite is one at once.
@@ -53,7 +53,7 @@ impl Guard {
     /// Steps before the mean is worth comparing with.
     const SETTLED: u64 = 50;
 
-    /// Looks at one step's loss and gradient length, and says why it is a divergence, if it is one.
+    /// Looks at one step's loss of reconstruction and gradient length, and says why it is a divergence, if it is one.
     pub(super) fn look(
         &mut self,
         config: &GuardConfig,

@@ -71,7 +71,7 @@ impl Session<'_> {
         let minutes = self.config.validation.save_every_minutes;
         let is_time = self.saved.elapsed() >= Duration::from_secs_f64(60.0 * minutes);
         let flags = [self.interruption.is_asked(), is_time];
-        let own = [report.loss]
+        let own = [report.loss, report.distance]
             .into_iter()
             .chain(report.losses.values().copied());
         let own: Vec<f64> = own
@@ -81,7 +81,8 @@ impl Session<'_> {
         let (losses, flags) = sums.split_at(own.len() - flags.len());
         let world = self.cluster.world() as f64;
         report.loss = losses[0] / world;
-        for (loss, sum) in report.losses.values_mut().zip(&losses[1..]) {
+        report.distance = losses[1] / world;
+        for (loss, sum) in report.losses.values_mut().zip(&losses[2..]) {
             *loss = sum / world;
         }
         let step = self.progress.step;
@@ -90,7 +91,7 @@ impl Session<'_> {
             diverged: if report.has_overflowed {
                 None
             } else {
-                watch.look(&self.config.guard, step, report.loss, report.grad_norm)
+                watch.look(&self.config.guard, step, report.distance, report.grad_norm)
             },
             is_interrupted: flags[0] > 0.0,
             is_time: flags[1] > 0.0,
