@@ -159,7 +159,7 @@ impl Model {
     }
 
     /// Chunks of a file that are best separated at a time: on a CPU one per core, but for causal
-    /// models, whose chunks follow from each other. At most [`MAX_CHUNKS`], for each takes memory.
+    /// models, whose chunks follow from each other. At most eight, for each takes memory.
     #[must_use]
     pub fn chunks_at_a_time(&self) -> usize {
         let network = self.weights.network();

@@ -120,7 +120,8 @@ impl Store {
         unsafe { bunri_c10d_store_port(self.0.as_ptr()) }
     }
 
-    /// Sets a key.
+    /// Sets a key, without waiting for the host: others may read it a moment later, and certainly after
+    /// the next answer that this store has had.
     ///
     /// # Errors
     /// The host is gone.
