@@ -302,12 +302,21 @@ mod tests {
     }
 
     fn learn(generator: &mut Generator, batch: &Batch) -> StepReport {
+        learn_with(generator, batch, |_| Vec::new())
+    }
+
+    /// With losses beside those of reconstruction.
+    fn learn_with(
+        generator: &mut Generator,
+        batch: &Batch,
+        further: impl FnOnce(&Tensor) -> Vec<Term>,
+    ) -> StepReport {
         let whole = Part {
             share: 1.0,
             is_last: true,
         };
-        let none = |_: &Tensor, _: &Tensor| Ok(Vec::new());
-        let _ = (generator.learn_from(batch, whole, &Cluster::alone(), none)).unwrap();
+        let further = |output: &Tensor, _: &Tensor| Ok(further(output));
+        let _ = (generator.learn_from(batch, whole, &Cluster::alone(), further)).unwrap();
         generator.report().unwrap()
     }
 
@@ -331,20 +340,15 @@ mod tests {
     /// Guards a training from being taken for diverged because its adversarial loss crosses zero.
     #[test]
     fn further_losses_do_not_count_as_distance() {
-        let whole = Part {
-            share: 1.0,
-            is_last: true,
-        };
-        let further = |output: &Tensor, _: &Tensor| {
-            Ok(vec![Term {
+        let further = |output: &Tensor| {
+            vec![Term {
                 name: "adversarial".into(),
                 weight: 2.0,
                 value: output.mean(Kind::Float) * 0.0 - 3.0,
-            }])
+            }]
         };
         let mut generator = generator(&ComputeConfig::default());
-        let _ = (generator.learn_from(&batch(), whole, &Cluster::alone(), further)).unwrap();
-        let report = generator.report().unwrap();
+        let report = learn_with(&mut generator, &batch(), further);
         assert!(report.distance > 0.0);
         assert!((report.loss - (report.distance - 6.0)).abs() < 1e-6);
     }

@@ -53,7 +53,8 @@ impl Guard {
     /// Steps before the mean is worth comparing with.
     const SETTLED: u64 = 50;
 
-    /// Looks at one step's loss of reconstruction and gradient length, and says why it is a divergence, if it is one.
+    /// Looks at one step's loss of reconstruction and gradient length, and says why it is a
+    /// divergence, if it is one.
     pub(super) fn look(
         &mut self,
         config: &GuardConfig,

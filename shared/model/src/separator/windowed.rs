@@ -84,8 +84,8 @@ impl WindowedStream {
     /// Each chunk on a core of its own, and to the very bits that it has alone there.
     ///
     /// Cores that share a chunk wait for each other after every operation, and all of them for one that
-    /// another program is busy on: where that was measured, two cores took four times as long together
-    /// as side by side.
+    /// another program is busy on: where that was measured, two cores took more than twice as long
+    /// together as side by side.
     fn run_side_by_side(
         &self,
         chunks: &[Planar],
