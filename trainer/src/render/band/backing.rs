@@ -1,6 +1,6 @@
 //! The `other` stem: chords, arpeggios, riffs and instrumental tunes.
 
-use super::{Session, layers, programs};
+use super::{Session, layers, programs, sequencer};
 use crate::render::{
     compose::{Accompaniment, Genre, Note, Stem, TuneStyle, accompany, likely_accompaniment, tune},
     dice::Dice,
@@ -67,6 +67,10 @@ pub(super) fn other(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<St
         channels.push(channel);
     }
     if let Some((channel, name)) = lead(session)? {
+        names.push(name);
+        channels.push(channel);
+    }
+    if let Some((channel, name)) = sequencer::line(session) {
         names.push(name);
         channels.push(channel);
     }

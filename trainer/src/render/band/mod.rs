@@ -4,6 +4,7 @@ mod backing;
 mod layers;
 mod programs;
 mod rhythm;
+mod sequencer;
 mod singing;
 mod voice_chain;
 

@@ -4,8 +4,8 @@
 use super::Session;
 use crate::render::{
     dice::Dice,
-    instruments::{RATE, Stereo, frame_at, vocoder},
-    mix::effects,
+    instruments::{RATE, Stereo, frame_at, gain, vocoder},
+    mix::{effects, reverb::Room},
 };
 
 /// Microphone and channel strip.
@@ -50,6 +50,25 @@ pub(super) fn space(session: &Session<'_>, dice: &mut Dice, audio: &mut Stereo) 
             );
         }
         _ => throw(dice, audio, beat_s),
+    }
+    apart(session, audio);
+}
+
+/// Two voices far apart with nobody in the middle, and rooms larger than the song's: what keeps a
+/// model from taking the middle of the picture, or dryness, for the mark of a voice.
+fn apart(session: &Session<'_>, audio: &mut Stereo) {
+    let mut dice = session.dice("voice apart");
+    if dice.chance(0.3) {
+        effects::double_track(audio, dice.between(0.012, 0.035), dice.between(0.1, 0.6));
+    }
+    if dice.chance(0.2) {
+        let decay_s = dice.between(1.5, 5.0);
+        let room = Room::draw(&mut dice, decay_s);
+        let level = gain(dice.between(-10.0, 3.0));
+        let wet = room.answer(audio);
+        for (dry, wet) in std::iter::zip(audio.iter_mut().flatten(), wet.iter().flatten()) {
+            *dry += wet * level;
+        }
     }
 }
 

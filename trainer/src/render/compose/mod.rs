@@ -3,7 +3,7 @@
 //! ```text
 //! seed ─ Form (tempo, key, sections) ─ harmony (a chord per half bar)
 //!                                          ├ drums: hits
-//!                                          ├ bass, comping, arpeggios, pads: notes
+//!                                          ├ bass, comping, arpeggios, pads, sequences: notes
 //!                                          └ tune: notes with syllables
 //! ```
 //!
@@ -14,12 +14,14 @@ mod bass;
 mod drums;
 mod form;
 mod harmony;
+mod sequence;
 mod tune;
 
 pub(crate) use accompaniment::{Accompaniment, accompany, likely as likely_accompaniment};
 pub(crate) use bass::bass_line;
 pub(crate) use drums::drum_part;
 pub(crate) use form::{Form, Genre, Section, Stem};
+pub(crate) use sequence::sequence;
 pub(crate) use tune::{TuneStyle, tune};
 
 /// One note of a pitched part.

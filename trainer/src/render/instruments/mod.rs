@@ -2,6 +2,7 @@
 //!
 //! - [`soundfont`]: General MIDI programs from an sf2 file.
 //! - [`synth`]: subtractive and FM synthesizers, plucked strings.
+//! - [`mono_synth`]: a sequencer's synthesizer, whose filter moves.
 //! - [`sweep`]: risers of noise.
 //! - [`sampler`]: recorded notes.
 //! - [`kit`]: drum kits made of single strokes; [`drum_synth`] makes such strokes.
@@ -11,6 +12,7 @@
 pub(crate) mod drum_synth;
 pub(crate) mod filter;
 pub(crate) mod kit;
+pub(crate) mod mono_synth;
 pub(crate) mod oscillator;
 pub(crate) mod sampler;
 pub(crate) mod soundfont;

@@ -164,6 +164,27 @@ pub(crate) fn widen(audio: &mut Stereo, cents: f32, level: f32) {
     }
 }
 
+/// Two singers out of one: the voice on the left, and on the right the same `delay_s` later, by a
+/// little that sways. The sides have nothing in common any more that a sum of them would show.
+pub(crate) fn double_track(audio: &mut Stereo, delay_s: f32, sway_hz: f32) {
+    const SWAY_S: f32 = 0.002;
+    let [left, right] = audio;
+    for (left, right) in std::iter::zip(&mut *left, &*right) {
+        *left = 0.5 * (*left + right);
+    }
+    for (frame, sample) in right.iter_mut().enumerate() {
+        let turn = (sway_hz * frame as f32 / RATE).fract() * std::f32::consts::TAU;
+        let place = frame as f32 - (delay_s + SWAY_S * turn.sin()).max(0.0) * RATE;
+        *sample = if place < 0.0 {
+            0.0
+        } else {
+            let (whole, part) = (place as usize, place.fract());
+            let next = left[(whole + 1).min(left.len() - 1)];
+            left[whole] + part * (next - left[whole])
+        };
+    }
+}
+
 /// Fewer bits and a lower rate: holds each sample for `hold` frames and rounds it to steps of the
 /// audio's peak over `steps`.
 pub(crate) fn crush(audio: &mut Stereo, hold: usize, steps: f32) {
@@ -206,4 +227,27 @@ pub(crate) fn peak(audio: &Stereo) -> f32 {
         .iter()
         .flatten()
         .fold(0.0, |peak: f32, sample| peak.max(sample.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::instruments::oscillator::Noise;
+
+    /// A doubled voice must be as loud in the sides as in the middle: that is what it is for.
+    #[test]
+    fn a_doubled_voice_is_as_much_apart_as_together() {
+        let mut noise = Noise::new(7);
+        let voice: Vec<f32> = (0..44_100).map(|_| noise.next()).collect();
+        let mut audio = [voice.clone(), voice];
+        double_track(&mut audio, 0.02, 0.3);
+        let energy = |sign: f32| -> f32 {
+            std::iter::zip(&audio[0], &audio[1])
+                .skip(2_000)
+                .map(|(left, right)| (left + sign * right).powi(2))
+                .sum()
+        };
+        let apart_db = 10.0 * (energy(-1.0) / energy(1.0)).log10();
+        assert!(apart_db.abs() < 1.0, "{apart_db} dB");
+    }
 }

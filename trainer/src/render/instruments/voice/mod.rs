@@ -29,7 +29,7 @@ mod vowels;
 
 use super::Stereo;
 use crate::render::{compose::Note, dice::Dice};
-pub(crate) use vowels::VoiceType;
+pub(crate) use vowels::{Shape, VoiceType};
 
 /// What makes one singer different from the next.
 #[derive(Clone, Debug)]
