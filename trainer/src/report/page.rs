@@ -92,7 +92,8 @@ fn all_charts(runs: &[Shown]) -> Vec<(String, Vec<OfRun>)> {
     all
 }
 
-/// Leaves out of a chart's names the words that all of them have.
+/// Leaves out of a chart's names the words that all of them have. A curve without a name stands above
+/// the others: it is their whole.
 fn shorten(curves: &mut [OfRun]) {
     let words =
         |curve: &Curve| -> BTreeSet<String> { curve.name.split(' ').map(str::to_owned).collect() };
@@ -104,7 +105,7 @@ fn shorten(curves: &mut [OfRun]) {
         return;
     }
     let mut common: Option<BTreeSet<String>> = None;
-    for (_, curve) in curves.iter() {
+    for (_, curve) in curves.iter().filter(|(_, curve)| !curve.name.is_empty()) {
         let words = words(curve);
         common = Some(match common {
             Some(common) => &common & &words,
@@ -118,7 +119,11 @@ fn shorten(curves: &mut [OfRun]) {
             .split(' ')
             .filter(|word| !common.contains(*word))
             .collect();
-        curve.name = rest.join(" ");
+        curve.name = if curve.name.is_empty() {
+            "overall".to_owned()
+        } else {
+            rest.join(" ")
+        };
     }
 }
 
@@ -342,4 +347,25 @@ fn table(table: &Table) -> String {
         html += "</tr>";
     }
     html + "</tbody></table></div>"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A whole among its parts must not keep their common words from being left out, nor go nameless.
+    #[test]
+    fn names_keep_what_tells_them_apart() {
+        let named = |name: &str| {
+            let curve = Curve {
+                name: name.to_owned(),
+                points: vec![(1, 0.0)],
+            };
+            (0, curve)
+        };
+        let mut curves = vec![named("waveform all"), named("waveform bass"), named("")];
+        shorten(&mut curves);
+        let names: Vec<&str> = curves.iter().map(|(_, curve)| &*curve.name).collect();
+        assert_eq!(names, ["all", "bass", "overall"]);
+    }
 }
