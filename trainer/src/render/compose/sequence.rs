@@ -1,6 +1,6 @@
 //! What a step sequencer plays: a pattern of sixteenths on tones of the chords, over and over.
 
-use super::{Form, Note, Stem};
+use super::{Form, Note};
 use crate::render::dice::Dice;
 
 /// Steps per beat.
@@ -17,13 +17,12 @@ struct Step {
     velocity: f32,
 }
 
-/// A sequencer's line around `centre`, a MIDI key, in the sections where the stem plays and
-/// `present` (by section) says so.
+/// A sequencer's line around `centre`, a MIDI key, in the sections where `present` says so.
 pub(crate) fn sequence(dice: &mut Dice, form: &Form, centre: i32, present: &[bool]) -> Vec<Note> {
     let pattern = draw_pattern(dice, form.beats_per_bar);
     let mut notes = Vec::new();
     for (section, present) in form.sections.iter().zip(present) {
-        if !section.has(Stem::Other) || !present {
+        if !present {
             continue;
         }
         for index in 0..section.bars * form.beats_per_bar * STEPS {
@@ -68,6 +67,7 @@ fn draw_pattern(dice: &mut Dice, beats_per_bar: usize) -> Vec<Option<Step>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::compose::{Section, Stem};
 
     /// Guards what makes it a sequencer: the same rhythm in every repetition, nothing else.
     #[test]
@@ -76,7 +76,8 @@ mod tests {
             let mut dice = Dice::new(seed, "form");
             let form = Form::plan(&mut dice, 30.0);
             let mut dice = Dice::new(seed, "sequence");
-            let present = vec![true; form.sections.len()];
+            let plays = |section: &Section| section.has(Stem::Other);
+            let present: Vec<bool> = form.sections.iter().map(plays).collect();
             let notes = sequence(&mut dice, &form, 57, &present);
             let whole = form.sections.iter().filter(|s| s.has(Stem::Other));
             for section in whole {

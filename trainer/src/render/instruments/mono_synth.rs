@@ -7,7 +7,6 @@ use super::{
     filter::{Formant, Svf},
     frame_at, gain, hz,
     oscillator::{Oscillator, Wave},
-    silence,
     voice::{Shape, VoiceType},
 };
 use crate::render::{compose::Note, dice::Dice};
@@ -125,7 +124,7 @@ impl MonoSynth {
 
     /// Plays notes in the order of their starts, `frames` long: each ends where the next begins.
     pub(crate) fn play(&self, notes: &[Note], frames: usize) -> Stereo {
-        let [mut out, _] = silence(frames);
+        let mut out = vec![0.0; frames];
         let mut oscillators: Vec<Oscillator> = self
             .waves
             .iter()

@@ -152,12 +152,8 @@ pub(crate) fn widen(audio: &mut Stereo, cents: f32, level: f32) {
             let mut heard = 0.0;
             for turn in [turn, (turn + 0.5).fract()] {
                 let place = frame as f32 - (0.008 * RATE + turn * reach);
-                if place >= 0.0 {
-                    let (whole, part) = (place as usize, place.fract());
-                    let next = middle[(whole + 1).min(middle.len() - 1)];
-                    let share = (turn * std::f32::consts::PI).sin().powi(2);
-                    heard += share * (middle[whole] + part * (next - middle[whole]));
-                }
+                let share = (turn * std::f32::consts::PI).sin().powi(2);
+                heard += share * at(&middle, place);
             }
             *sample += heard * level;
         }
@@ -175,13 +171,7 @@ pub(crate) fn double_track(audio: &mut Stereo, delay_s: f32, sway_hz: f32) {
     for (frame, sample) in right.iter_mut().enumerate() {
         let turn = (sway_hz * frame as f32 / RATE).fract() * std::f32::consts::TAU;
         let place = frame as f32 - (delay_s + SWAY_S * turn.sin()).max(0.0) * RATE;
-        *sample = if place < 0.0 {
-            0.0
-        } else {
-            let (whole, part) = (place as usize, place.fract());
-            let next = left[(whole + 1).min(left.len() - 1)];
-            left[whole] + part * (next - left[whole])
-        };
+        *sample = at(left, place);
     }
 }
 
@@ -213,12 +203,20 @@ pub(crate) fn chorus(audio: &mut Stereo, rate_hz: f32, depth_ms: f32, level: f32
             let delay = (8.0 + depth_ms * sway) * 0.001 * RATE;
             let place = frame as f32 - delay;
             if place >= 1.0 {
-                let (whole, part) = (place as usize, place.fract());
-                let heard = dry[whole] + part * (dry[whole + 1] - dry[whole]);
-                *sample = (*sample + heard * level) * 0.8;
+                *sample = (*sample + at(&dry, place) * level) * 0.8;
             }
         }
     }
+}
+
+/// The signal between two samples; silence before the first.
+fn at(samples: &[f32], place: f32) -> f32 {
+    if place < 0.0 {
+        return 0.0;
+    }
+    let (whole, part) = (place as usize, place.fract());
+    let next = samples[(whole + 1).min(samples.len() - 1)];
+    samples[whole] + part * (next - samples[whole])
 }
 
 /// The loudest sample's magnitude.
