@@ -342,10 +342,16 @@ fn recordings_are_used_and_credited() {
     write_tone(&folder.path().join("bass-test/e1.wav"), 1.5, 82.4, 1.0);
     write_tone(&folder.path().join("vocals/singer.wav"), 12.0, 330.0, 100.0);
     fs::write(folder.path().join("LICENSE"), "\nCC0-1.0\n").unwrap();
-    let sources = Sources::discover(None, &[folder.path().to_owned()]).unwrap();
-    let credits: Vec<String> = (0..12)
-        .flat_map(|seed| render_song(seed, 4.0, &sources).unwrap().notes.sources)
-        .collect();
+    let credits = |recorded: PathBuf| -> Vec<String> {
+        let sources = Sources::discover(None, &[recorded]).unwrap();
+        (0..12)
+            .flat_map(|seed| render_song(seed, 4.0, &sources).unwrap().notes.sources)
+            .collect()
+    };
+    let singer = credits(folder.path().join("vocals/singer.wav"));
+    assert!(singer.iter().any(|credit| credit.contains("singer.wav")));
+    assert!(!singer.iter().any(|credit| credit.contains("kit-test")));
+    let credits = credits(folder.path().to_owned());
     for expected in [
         "/kit-test: CC0-1.0",
         "/bass-test: CC0-1.0",

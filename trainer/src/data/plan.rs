@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use bunri_stream::Planar;
 
 use super::cache::{Cache, CacheFailed, IfBusy};
-use super::pool::{PooledSong, SongSource, usable_songs};
+use super::pool::{PooledSong, SongSource, Stem, usable_songs};
 use super::songs::Song;
 use super::stem_file::StemFile;
 use super::track::Track;
@@ -75,7 +75,7 @@ impl Rest {
 pub(super) struct SongPlan {
     name: String,
     /// One per stem of the model.
-    stems: Vec<Option<StemFile>>,
+    stems: Vec<Stem<StemFile>>,
     rest: RestPlan,
 }
 
@@ -101,19 +101,33 @@ impl SongPlan {
         let is_usable = |name: &String| source.stems.as_ref().is_none_or(|s| s.contains(name));
         Ok(songs
             .into_iter()
-            .map(|song| Self::of_song(&song, stems, is_usable))
+            .map(|song| Self::of_song(&song, stems, source, is_usable))
             .collect())
     }
 
-    fn of_song(song: &Song, names: &[String], is_usable: impl Fn(&String) -> bool) -> Self {
+    fn of_song(
+        song: &Song,
+        names: &[String],
+        source: &SongSource,
+        is_usable: impl Fn(&String) -> bool,
+    ) -> Self {
         let file = |name: &String| song.stem(name).cloned();
-        let usable = |name: &String| file(name).filter(|_| is_usable(name));
-        let stems: Vec<Option<StemFile>> = names.iter().map(usable).collect();
-        let rest = if stems.iter().all(Option::is_some) {
+        let is_absent = |name: &String| source.absent.contains(name);
+        let stem = |name: &String| match file(name).filter(|_| is_usable(name)) {
+            Some(file) => Stem::Known(file),
+            None if is_absent(name) => Stem::Absent,
+            None => Stem::Unknown,
+        };
+        let stems: Vec<Stem<StemFile>> = names.iter().map(stem).collect();
+        let is_unknown = |stem: &Stem<_>| matches!(stem, Stem::Unknown);
+        let rest = if !stems.iter().any(is_unknown) {
             RestPlan::Nothing
         } else if let Some(mixture) = &song.mixture {
             RestPlan::MixtureWithoutStems(mixture.clone())
-        } else if names.iter().all(|name| file(name).is_some()) {
+        } else if names
+            .iter()
+            .all(|name| file(name).is_some() || is_absent(name))
+        {
             let unusable = names.iter().filter(|name| !is_usable(name));
             RestPlan::Stems(unusable.filter_map(file).collect())
         } else {
@@ -128,7 +142,7 @@ impl SongPlan {
 
     /// Everything that must be decoded.
     pub(super) fn files(&self) -> Vec<&StemFile> {
-        let mut files: Vec<&StemFile> = self.stems.iter().flatten().collect();
+        let mut files: Vec<&StemFile> = self.stems.iter().filter_map(Stem::known).collect();
         match &self.rest {
             RestPlan::Unknown | RestPlan::Nothing => {}
             RestPlan::MixtureWithoutStems(mixture) => files.push(mixture),
@@ -144,23 +158,30 @@ impl SongPlan {
             Some(Err(reason)) => Err(anyhow!("song {:?}: {reason}", self.name)),
             None => Err(anyhow!("song {:?}: {file} was not decoded", self.name)),
         };
-        let stems = self.stems.iter().map(|f| f.as_ref().map(get).transpose());
-        let stems: Vec<Option<Track>> = stems.collect::<Result<_>>()?;
-        let longest = stems.iter().flatten().map(Track::frames).max();
-        let mut frames =
-            longest.with_context(|| format!("song {:?}: it has no usable stem", self.name))?;
+        let stem = |stem: &Stem<StemFile>| {
+            Ok(match stem {
+                Stem::Known(file) => Stem::Known(get(file)?),
+                Stem::Absent => Stem::Absent,
+                Stem::Unknown => Stem::Unknown,
+            })
+        };
+        let stems: Vec<Stem<Track>> = self.stems.iter().map(stem).collect::<Result<_>>()?;
+        let known = stems.iter().filter_map(Stem::known);
+        let mut frames = known.map(Track::frames).max();
         let rest = match &self.rest {
             RestPlan::Unknown => None,
             RestPlan::Nothing => Some(Rest::Nothing),
             RestPlan::MixtureWithoutStems(file) => {
                 let mixture = get(file)?;
-                frames = frames.min(mixture.frames());
+                frames = Some(frames.map_or(mixture.frames(), |stems| stems.min(mixture.frames())));
                 Some(Rest::MixtureWithoutStems(mixture))
             }
             RestPlan::Stems(files) => {
                 Some(Rest::Stems(files.iter().map(get).collect::<Result<_>>()?))
             }
         };
+        let frames =
+            frames.with_context(|| format!("song {:?}: it has no usable stem", self.name))?;
         ensure!(frames > 0, "song {:?}: it holds no audio", self.name);
         Ok(PooledSong {
             name: self.name.clone(),

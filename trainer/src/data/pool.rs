@@ -24,6 +24,11 @@ pub struct SongSource {
     /// mixing and loss. All where left out.
     #[serde(default)]
     pub stems: Option<Vec<String>>,
+    /// Stems that none of these songs has, e.g. the vocals of instrumental music. Songs of which
+    /// that is known need no stems: `mixture.*` is enough. Part of the examples get such a stem from
+    /// another song: see [`AugmentConfig::guest`](super::augment::AugmentConfig::guest).
+    #[serde(default)]
+    pub absent: Vec<String>,
     /// How often this source is drawn from, relative to the others.
     #[serde(default = "one")]
     pub weight: f64,
@@ -44,20 +49,41 @@ pub fn rms(audio: &Planar) -> f32 {
     (squares / (audio.channel_count() * audio.frames()).max(1) as f64).sqrt() as f32
 }
 
-/// A song's tracks, one slot per stem of the model; `None` where it must not be used.
+/// What is known of a stem of a song.
+#[derive(Clone, Debug)]
+pub enum Stem<T> {
+    /// What it sounds like.
+    Known(T),
+    /// That it does not sound.
+    Absent,
+    /// Nothing: it has no file, or its label is not to be trusted.
+    Unknown,
+}
+
+impl<T> Stem<T> {
+    /// What it sounds like, where that is known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(sound) => Some(sound),
+            Self::Absent | Self::Unknown => None,
+        }
+    }
+}
+
+/// A song's tracks, one slot per stem of the model.
 #[derive(Debug)]
 pub struct PooledSong {
     /// Folder name.
     pub name: String,
     /// One per stem, in the model's order.
-    pub stems: Vec<Option<Track>>,
+    pub stems: Vec<Stem<Track>>,
     /// What else sounds in the song; `None` where nobody knows, so that its stems are good for
     /// remixing only.
     pub rest: Option<Rest>,
     /// The source's weight, shared out among its songs.
     pub weight: f64,
-    /// Length of the longest usable stem, in frames; of the mixture, if that is shorter and the
-    /// rest follows from it.
+    /// Length of the longest known stem, in frames; of the mixture, if that is shorter and the
+    /// rest follows from it, or if no stem is known.
     pub frames: usize,
 }
 
@@ -130,18 +156,17 @@ pub fn usable_songs(source: &SongSource, stems: &[String]) -> Result<Vec<Song>> 
         "{}: weight must be above 0",
         source.path.display()
     );
-    if let Some(unknown) = source
-        .stems
-        .iter()
-        .flatten()
-        .find(|stem| !stems.contains(stem))
-    {
+    let mut named = source.stems.iter().flatten().chain(&source.absent);
+    if let Some(unknown) = named.find(|stem| !stems.contains(stem)) {
         bail!(
             "{}: the model has no stem {unknown:?}, only {stems:?}",
             source.path.display()
         );
     }
-    let mut songs = discover_songs(&source.path, stems)?;
+    // Where a stem is known to be absent, a song may be nothing but its mixture.
+    let mixture = (!source.absent.is_empty()).then(|| "mixture".to_owned());
+    let files: Vec<String> = stems.iter().cloned().chain(mixture.clone()).collect();
+    let mut songs = discover_songs(&source.path, &files)?;
     if let Some(names) = &source.songs {
         if let Some(missing) = names
             .iter()
@@ -154,6 +179,19 @@ pub fn usable_songs(source: &SongSource, stems: &[String]) -> Result<Vec<Song>> 
     if let Some(usable) = &source.stems {
         for song in &mut songs {
             song.stems.retain(|stem, _| usable.contains(stem));
+        }
+    }
+    for song in &mut songs {
+        if let Some(mixture) = &mixture {
+            song.stems.remove(mixture);
+        }
+        let contradiction = source.absent.iter().find(|&stem| song.stem(stem).is_some());
+        if let Some(stem) = contradiction {
+            bail!(
+                "song {:?} has a file of {stem:?}, but that is said to be absent in {}",
+                song.name,
+                source.path.display()
+            );
         }
     }
     Ok(songs)
@@ -179,6 +217,7 @@ mod tests {
             path: root.path().join("songs"),
             songs: None,
             stems: None,
+            absent: Vec::new(),
             weight: 1.0,
         }];
         let cache = Cache::new(&root.path().join("cache"), RATE_HZ).unwrap();

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use super::augment::AugmentConfig;
 use super::example::Example;
-use super::pool::{Pool, PooledSong};
+use super::pool::{Pool, PooledSong, Stem};
 use super::repitch::Repitch;
 use super::track::Track;
 
@@ -47,7 +47,7 @@ impl Sampler {
             .iter()
             .enumerate()
             .map(|(stem, name)| {
-                choices(&pool, |song| song.stems[stem].is_some())
+                choices(&pool, |song| song.stems[stem].known().is_some())
                     .with_context(|| format!("no training song has a usable stem {name:?}"))
             })
             .collect::<Result<_>>()?;
@@ -85,21 +85,28 @@ impl Sampler {
         // All stems of a song together, or they would no longer be in time and in tune.
         let repitch = self.augment.repitch.draw(rng);
         let start = rng.random_range(0..=song.frames.saturating_sub(self.segment_frames));
+        let absent = |stem: &Stem<Track>| matches!(stem, Stem::Absent);
+        // As loud as a guest could be: what is from several songs is remixed.
+        let has_guest = song.stems.iter().any(absent) && rng.random_bool(self.augment.guest);
         let vary = |cut: &dyn Fn(usize, usize) -> Planar, rng: &mut ChaCha8Rng| {
             let start = self.shifted(start, rng);
             let mut part = self.cut(cut, start, repitch);
-            self.augment.apply(&mut part, false, self.rate_hz, rng);
+            self.augment.apply(&mut part, has_guest, self.rate_hz, rng);
             part
         };
         let mut stems = Vec::new();
-        for track in &song.stems {
-            let cut = |track: &Track| vary(&|from, frames| track.segment(from, frames), rng);
-            stems.push(track.as_ref().map(cut));
+        for (index, stem) in song.stems.iter().enumerate() {
+            stems.push(match stem {
+                Stem::Known(track) => Some(vary(&|from, frames| track.segment(from, frames), rng)),
+                Stem::Absent if has_guest => Some(self.drawn_from_any_song(index, rng)),
+                Stem::Absent => Some(Planar::zeros(2, self.segment_frames)),
+                Stem::Unknown => None,
+            });
         }
         // The rest is varied like a stem of its own: the mixture is the sum of what comes out.
         let rest = song.rest.as_ref().filter(|rest| !rest.is_nothing());
         let rest = rest.map(|rest| {
-            let usable = || song.stems.iter().flatten();
+            let usable = || song.stems.iter().filter_map(Stem::known);
             vary(&|from, frames| rest.segment(from, frames, usable()), rng)
         });
         self.finished(stems, rest, rng)
@@ -128,24 +135,26 @@ impl Sampler {
     }
 
     fn remixed(&self, rng: &mut ChaCha8Rng) -> Example {
-        let stems = self
-            .songs_of_stem
-            .iter()
-            .enumerate()
-            .map(|(stem, (songs, weights))| {
-                if rng.random_bool(self.augment.silence) {
-                    return Some(Planar::zeros(2, self.segment_frames));
-                }
-                let song = &self.pool.songs[songs[weights.sample(rng)]];
-                let mut audio = song.stems[stem].as_ref().map_or_else(
-                    || Planar::zeros(2, self.segment_frames),
-                    |track| self.audible_segment(track, rng),
-                );
-                self.augment.apply(&mut audio, true, self.rate_hz, rng);
-                Some(audio)
-            });
+        let stems = (0..self.songs_of_stem.len()).map(|stem| {
+            if rng.random_bool(self.augment.silence) {
+                return Some(Planar::zeros(2, self.segment_frames));
+            }
+            Some(self.drawn_from_any_song(stem, rng))
+        });
         let stems = stems.collect();
         self.finished(stems, None, rng)
+    }
+
+    /// A stem of any song that has it, where it sounds, varied and brought to a level for remixing.
+    fn drawn_from_any_song(&self, stem: usize, rng: &mut ChaCha8Rng) -> Planar {
+        let (songs, weights) = &self.songs_of_stem[stem];
+        let song = &self.pool.songs[songs[weights.sample(rng)]];
+        let mut audio = song.stems[stem].known().map_or_else(
+            || Planar::zeros(2, self.segment_frames),
+            |track| self.audible_segment(track, rng),
+        );
+        self.augment.apply(&mut audio, true, self.rate_hz, rng);
+        audio
     }
 
     /// A place where the stem sounds, if a few tries find one.

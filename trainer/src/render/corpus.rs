@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{
     Sources,
     batch::{self, Order},
+    collect::Collection,
     output::{self, Format, SongFacts},
 };
 use crate::table::Table;
@@ -18,19 +19,19 @@ use crate::table::Table;
 /// Command line of `trainer data corpus`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// What to render: trainer/configs/corpus.toml
+    /// What to render and collect: trainer/configs/corpus.toml
     #[arg(long, value_name = "FILE.toml")]
     pub config: PathBuf,
     /// Folder for the parts, in place of the config's
     #[arg(short, long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// At most this many songs of each part
+    /// At most this many songs of each part, and of each package that music is collected from
     #[arg(long, value_name = "N")]
     pub songs: Option<u64>,
-    /// This share of each part's songs, at least one
+    /// This share of each part's songs, at least one; all that is collected
     #[arg(long, value_name = "SHARE", conflicts_with = "songs")]
     pub scale: Option<f64>,
-    /// Length of each song in seconds, in place of the config's
+    /// Length of each rendered song in seconds, in place of the config's
     #[arg(long, value_name = "S")]
     pub seconds: Option<f64>,
     /// File format
@@ -50,6 +51,8 @@ struct Corpus {
     /// Soundfont; else as `trainer data render` finds one.
     soundfont: Option<PathBuf>,
     part: Vec<Part>,
+    #[serde(default)]
+    collect: Vec<Collection>,
 }
 
 /// A folder of songs of one kind.
@@ -92,14 +95,17 @@ impl Corpus {
             }
             part.seconds = args.seconds.unwrap_or(part.seconds);
         }
+        for collection in &mut corpus.collect {
+            collection.most = args.songs;
+        }
         Ok(corpus)
     }
 
     fn validate(&self) -> anyhow::Result<()> {
         ensure!(!self.part.is_empty(), "no [[part]]: nothing to render");
         let mut names = BTreeSet::new();
-        for part in &self.part {
-            let name = &part.name;
+        let parts = self.part.iter().map(|part| &part.name);
+        for name in parts.chain(self.collect.iter().map(|collection| &collection.name)) {
             ensure!(
                 Path::new(name).components().count() == 1 && !name.starts_with('.'),
                 "the part {name:?} must have the name of a folder"
@@ -126,7 +132,7 @@ impl Corpus {
     }
 }
 
-/// Renders what is missing of the corpus, and says what it is made of.
+/// Renders and collects what is missing of the corpus, and says what it is made of.
 ///
 /// # Errors
 /// A config that cannot be used, a source that cannot be read, a song that cannot be written; songs
@@ -154,12 +160,29 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         )?);
     }
     let there = batch::render_missing(&orders, args.format, args.jobs)?;
+    let (mut songs, mut there) = (orders.len(), there);
+    let mut collections = Vec::new();
+    for collection in &corpus.collect {
+        let collected = collection.collect(&corpus.output.join(&collection.name))?;
+        songs += collected.songs;
+        there += collected.there;
+        collections.push((collection, collected));
+    }
     println!(
-        "{} songs in {} ({there} were there before)\n",
-        orders.len(),
+        "{songs} songs in {} ({there} were there before)\n",
         corpus.output.display()
     );
     println!("{}", summary(&corpus, &orders)?);
+    for (collection, collected) in &collections {
+        println!("{}", collection.credits(collected));
+        if !collected.missing.is_empty() {
+            println!(
+                "Not installed, and left out of {}: for more music apt install {}\n",
+                collection.name,
+                Vec::from_iter(collected.missing.iter().map(String::as_str)).join(" ")
+            );
+        }
+    }
     Ok(())
 }
 

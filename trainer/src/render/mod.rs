@@ -21,6 +21,7 @@
 
 mod band;
 mod batch;
+mod collect;
 mod compose;
 pub mod corpus;
 pub(crate) mod dice;

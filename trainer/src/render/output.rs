@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use bunri_stream::{Encoding, FileWriter, Planar};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::song::{RECIPE, RenderedSong, song_name};
 
@@ -106,32 +106,53 @@ pub(super) fn state(folder: &Path, seconds: f64) -> State {
     State::Complete
 }
 
-/// Writes a song's stems, mixture and `song.json` into a hidden folder and renames that, so a
-/// stopped run leaves no half-written song.
+/// Writes a song's stems, mixture and `song.json`, all or nothing.
 ///
 /// # Errors
 /// If the disk refuses, with the path in question.
 pub(super) fn write_song(song: &RenderedSong, out: &Path, format: Format) -> anyhow::Result<()> {
-    let folder = out.join(&song.name);
-    let hidden = out.join(format!(".{}.part", song.name));
+    replace_folder(out, &song.name, |folder| {
+        for (name, stem) in &song.stems {
+            write_audio(folder, name, stem, song.rate_hz, format)?;
+        }
+        write_audio(folder, "mixture", &song.mixture(), song.rate_hz, format)?;
+        write_notes(&folder.join(NOTES), &song.notes)
+    })
+}
+
+/// Lets `fill` fill a hidden folder and gives it its name, so that a stopped run leaves no
+/// half-filled one.
+///
+/// # Errors
+/// If the disk refuses, with the path in question.
+pub(super) fn replace_folder(
+    out: &Path,
+    name: &str,
+    fill: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let folder = out.join(name);
+    let hidden = out.join(format!(".{name}.part"));
     if hidden.exists() {
         fs::remove_dir_all(&hidden)
             .with_context(|| format!("clearing the unfinished {}", hidden.display()))?;
     }
     fs::create_dir_all(&hidden).with_context(|| format!("creating {}", hidden.display()))?;
-    for (name, stem) in &song.stems {
-        write_audio(&hidden, name, stem, song.rate_hz, format)?;
-    }
-    write_audio(&hidden, "mixture", &song.mixture(), song.rate_hz, format)?;
-    let notes = serde_json::to_string_pretty(&song.notes)?;
-    let path = hidden.join(NOTES);
-    fs::write(&path, notes).with_context(|| format!("writing {}", path.display()))?;
+    fill(&hidden)?;
     if folder.exists() {
         // Left there by something else than this generator, or without its song.json.
         fs::remove_dir_all(&folder)
             .with_context(|| format!("replacing the incomplete {}", folder.display()))?;
     }
     fs::rename(&hidden, &folder).with_context(|| format!("naming {}", folder.display()))
+}
+
+/// Writes what a song says of itself.
+///
+/// # Errors
+/// If the disk refuses.
+pub(super) fn write_notes(path: &Path, notes: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(notes)?;
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
 
 fn write_audio(

@@ -16,7 +16,7 @@ use super::{
 pub const STEMS: [&str; 4] = ["drums", "bass", "other", "vocals"];
 
 /// Version of the generator, raised whenever a seed's song changes.
-pub const RECIPE: u32 = 3;
+pub const RECIPE: u32 = 4;
 
 /// What a song is made of; written to `song.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bunri_model::Network;
 use bunri_model::checkpoint::float_values;
 use bunri_model::network::center_trim;
@@ -95,6 +95,12 @@ impl Validation {
     ) -> Result<Self> {
         let (mut songs, mut segments) = (Vec::new(), Vec::new());
         for source in sources {
+            ensure!(
+                source.absent.is_empty(),
+                "{}: absent stems are for training only, silence has no nSDR; score the others \
+                 with `stems`",
+                source.path.display()
+            );
             // The mixture needs every stem, also those that are not scored.
             let everything = SongSource {
                 stems: None,
@@ -241,5 +247,22 @@ mod tests {
         assert_eq!(starts(20, 10, 0), [0, 10]);
         assert_eq!(starts(5, 10, 0), [0]);
         assert_eq!(starts(30, 10, 2), [5, 15]);
+    }
+
+    /// Guards against figures that are made of silence.
+    #[test]
+    fn absent_stems_are_not_scored() {
+        let root = tempfile::tempdir().unwrap();
+        let source = SongSource {
+            path: root.path().to_owned(),
+            songs: None,
+            stems: None,
+            absent: vec!["vocals".to_owned()],
+            weight: 1.0,
+        };
+        let cache = Cache::new(&root.path().join("cache"), 44_100).unwrap();
+        let loaded = Validation::load(&[source], &["vocals".to_owned()], &cache, 100, 1);
+        let message = loaded.err().unwrap().to_string();
+        assert!(message.contains("for training only"), "{message}");
     }
 }

@@ -33,6 +33,9 @@ pub struct AugmentConfig {
     pub remix: f64,
     /// Share of remixed stems that are left out, so that a model meets missing instruments.
     pub silence: f64,
+    /// Share of the examples of songs with absent stems that get those from other songs: a voice
+    /// over instrumental music. Parts of such examples have levels as if remixed.
+    pub guest: f64,
     /// Swaps left and right of half of the stems.
     pub flip_channels: bool,
     /// Inverts half of the stems.
@@ -61,6 +64,7 @@ impl Default for AugmentConfig {
         Self {
             remix: 0.75,
             silence: 0.1,
+            guest: 0.5,
             flip_channels: true,
             flip_sign: true,
             scale: [0.25, 1.25],
@@ -84,6 +88,7 @@ impl AugmentConfig {
         let shares = [
             ("remix", self.remix),
             ("silence", self.silence),
+            ("guest", self.guest),
             ("repitch.probability", self.repitch.probability),
             ("equaliser.probability", self.equaliser.probability),
             ("room.probability", self.room.probability),

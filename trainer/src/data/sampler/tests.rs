@@ -7,7 +7,7 @@ use super::*;
 use crate::data::augment::{CodecConfig, CompressorConfig, EqualiserConfig, RoomConfig};
 use crate::data::cache::Cache;
 use crate::data::fixtures::{RATE_HZ, difference, noise, write};
-use crate::data::pool::SongSource;
+use crate::data::pool::{SongSource, rms, usable_songs};
 use crate::data::repitch::RepitchConfig;
 
 const SONG_FRAMES: usize = 6_000;
@@ -75,25 +75,35 @@ fn wild() -> AugmentConfig {
     }
 }
 
-/// Draws from `root/partly`, nearly always, with only these stems usable; a complete song stands by,
-/// since every stem must be somewhere.
+/// All songs of a folder, all of it usable.
+fn source(path: &Path, weight: f64) -> SongSource {
+    SongSource {
+        path: path.to_owned(),
+        songs: None,
+        stems: None,
+        absent: Vec::new(),
+        weight,
+    }
+}
+
+/// Draws from `root/partly`, nearly always, with only these stems usable.
 fn sampler(root: &Path, usable: Option<&[&str]>, augment: AugmentConfig) -> Sampler {
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let partly = SongSource {
+        stems: usable.map(names),
+        ..source(&root.join("partly"), 1e9)
+    };
+    sampler_of(root, partly, augment)
+}
+
+/// Draws from `songs`, nearly always; a complete song stands by, since every stem must be somewhere.
+fn sampler_of(root: &Path, songs: SongSource, augment: AugmentConfig) -> Sampler {
     song(
         &root.join("complete/song"),
         100,
         &["drums", "bass", "other", "vocals"],
     );
-    let source = |name: &str, stems: Option<Vec<String>>, weight| SongSource {
-        path: root.join(name),
-        songs: None,
-        stems,
-        weight,
-    };
-    let usable = usable.map(|names| names.iter().map(|&name| name.to_owned()).collect());
-    let sources = [
-        source("partly", usable, 1e9),
-        source("complete", None, 1e-9),
-    ];
+    let sources = [songs, source(&root.join("complete"), 1e-9)];
     let cache = Cache::new(&root.join("cache"), RATE_HZ).unwrap();
     let pool = Pool::load(&sources, &stems(), &cache, true, |_| {}).unwrap();
     Sampler::new(pool, &stems(), augment, FRAMES, 3).unwrap()
@@ -150,6 +160,63 @@ fn a_song_that_nobody_knows_whole_is_only_remixed() {
     assert_eq!(sampler.example(0).usable, [true; 4]);
     let (songs, _) = sampler.whole_songs.as_ref().unwrap();
     assert_eq!(songs.len(), 1, "the complete one");
+}
+
+/// Instrumental music, and how often it gets a voice.
+fn instrumentals(root: &Path, guest: f64) -> (Sampler, Planar) {
+    let mixture = song(&root.join("instrumental/song"), 1, &["mixture"]);
+    let songs = SongSource {
+        absent: vec!["vocals".to_owned()],
+        ..source(&root.join("instrumental"), 1e9)
+    };
+    let augment = AugmentConfig { guest, ..plain() };
+    (sampler_of(root, songs, augment), mixture)
+}
+
+/// Guards against instrumental music that teaches anything of its instruments, or that is not heard.
+#[test]
+fn instrumental_music_says_that_nobody_sings() {
+    let root = tempfile::tempdir().unwrap();
+    let (sampler, mixture) = instrumentals(root.path(), 0.0);
+    let example = sampler.example(0);
+    assert_eq!(example.usable, [false, false, false, true]);
+    assert_eq!(example.stems[3], Planar::zeros(2, FRAMES));
+    let start = place_of(&example.mixture, &mixture);
+    assert!(difference(&example.mixture, &mixture.slice(start, FRAMES)) < ROUNDING);
+}
+
+/// Guards against a voice that is not in the mixture, and against one over silence.
+#[test]
+fn a_guest_sings_over_instrumental_music() {
+    let root = tempfile::tempdir().unwrap();
+    let (sampler, _) = instrumentals(root.path(), 1.0);
+    for index in 0..4 {
+        let example = sampler.example(index);
+        assert_eq!(example.usable, [false, false, false, true]);
+        let mut rest = example.stems[3].clone();
+        let upside_down = |samples: &mut [f32]| samples.iter_mut().for_each(|x| *x = -*x);
+        rest.channels_mut().for_each(upside_down);
+        rest.add(&example.mixture);
+        for (part, name) in [(&example.stems[3], "voice"), (&rest, "music")] {
+            let level_dbfs = 20.0 * rms(part).log10();
+            assert!((-30.1..-15.9).contains(&level_dbfs), "{name}: {level_dbfs}");
+        }
+    }
+}
+
+#[test]
+fn a_stem_is_not_both_absent_and_there() {
+    let root = tempfile::tempdir().unwrap();
+    song(&root.path().join("song"), 1, &["drums", "vocals"]);
+    let songs = SongSource {
+        absent: vec!["vocals".to_owned()],
+        ..source(root.path(), 1.0)
+    };
+    let message = usable_songs(&songs, &stems()).unwrap_err().to_string();
+    assert!(
+        message.contains("\"song\" has a file of \"vocals\""),
+        "{message}"
+    );
 }
 
 /// Guards against effects that change the mixture and not its parts, or the reverse.

@@ -1,6 +1,6 @@
 //! Recorded stems in place of, or beside, what the band plays.
 
-use super::{Session, voice_chain};
+use super::{Session, voice_chain, voice_pieces};
 use crate::render::{
     compose::{Form, Stem},
     dice::Dice,
@@ -48,12 +48,16 @@ pub(super) fn recorded(session: &mut Session<'_>, stem: Stem) -> anyhow::Result<
     session.credit(clip.credit());
     let mut name = clip.name();
     if stem == Stem::Vocals {
-        if dice.chance(0.65) {
+        // Only one voice at a time can be: what is equal on both sides is taken for one.
+        if dice.chance(0.65) && audio[0] == audio[1] {
             audio = retune(session.form, &mut dice, &audio);
             name += ", sung again";
         }
         audio = voice_chain::strip(&mut dice, audio);
         if let Some(how) = voice_chain::electronic(session, &mut dice, &mut audio) {
+            name += &format!(", {how}");
+        }
+        for how in voice_pieces::instrumental(session, &mut audio) {
             name += &format!(", {how}");
         }
         voice_chain::space(session, &mut dice, &mut audio);

@@ -7,6 +7,7 @@ mod rhythm;
 mod sequencer;
 mod singing;
 mod voice_chain;
+mod voice_pieces;
 
 use super::{
     compose::{Form, Genre},

@@ -1,6 +1,6 @@
 //! The `vocals` stem: a lead singer, takes that double it, harmonies, backing voices.
 
-use super::{Session, layers, voice_chain};
+use super::{Session, layers, voice_chain, voice_pieces};
 use crate::render::{
     compose::{Form, Genre, Note, Stem, TuneStyle, tune},
     dice::Dice,
@@ -123,6 +123,8 @@ pub(super) fn vocals(session: &mut Session<'_>) -> anyhow::Result<(Stereo, Vec<S
     names.extend(
         voice_chain::electronic(session, &mut chain, &mut lead).map(|how| format!("{how} lead")),
     );
+    let pieces = voice_pieces::instrumental(session, &mut lead);
+    names.extend(pieces.iter().map(|how| format!("{how} lead")));
     voice_chain::space(session, &mut chain, &mut lead);
     let mut channels = vec![Channel {
         audio: lead,

@@ -1,7 +1,7 @@
 //! What happens to a voice between the microphone and the mix: the usual channel strip, and the
 //! processing that turns singing into something like a synthesizer.
 
-use super::Session;
+use super::{Session, voice_pieces};
 use crate::render::{
     dice::Dice,
     instruments::{RATE, Stereo, frame_at, gain, vocoder},
@@ -139,7 +139,7 @@ pub(super) fn electronic(
             Some("vocoder")
         }
         2 => {
-            chop(session, dice, audio);
+            voice_pieces::chop(session, dice, audio);
             Some("chopped")
         }
         3 => {
@@ -163,43 +163,6 @@ pub(super) fn electronic(
             );
             effects::high_cut(audio, dice.between(5_000.0, 14_000.0));
             Some("crushed")
-        }
-    }
-}
-
-/// Cuts the voice into pieces of sixteenths or eighths, and plays each several times or at another
-/// pitch: vocal chops.
-fn chop(session: &Session<'_>, dice: &mut Dice, audio: &mut Stereo) {
-    let step_s = 60.0 / session.form.tempo_bpm / if dice.chance(0.5) { 4.0 } else { 2.0 };
-    let source = audio.clone();
-    let frames = audio[0].len();
-    let (repeat_odds, shift_odds) = (dice.between(0.2, 0.6), dice.between(0.1, 0.5));
-    let mut taken = 0;
-    let mut step = 0;
-    loop {
-        let from = frame_at(f64::from(step) * step_s);
-        if from >= frames {
-            break;
-        }
-        let to = frame_at(f64::from(step + 1) * step_s).min(frames);
-        step += 1;
-        if !dice.chance(repeat_odds) {
-            taken = from;
-        }
-        let speed: f32 = if dice.chance(shift_odds) {
-            *dice.pick(&[0.5, 0.749_15, 1.334_84, 1.498_31, 2.0])
-        } else {
-            1.0
-        };
-        for side in 0..2 {
-            for (offset, slot) in audio[side][from..to].iter_mut().enumerate() {
-                let place = taken as f32 + offset as f32 * speed;
-                let (whole, part) = (place as usize, place.fract());
-                let here = source[side].get(whole).copied().unwrap_or(0.0);
-                let next = source[side].get(whole + 1).copied().unwrap_or(0.0);
-                let edge = (offset.min(to - from - offset) as f32 / 220.0).min(1.0);
-                *slot = (here + part * (next - here)) * edge;
-            }
         }
     }
 }

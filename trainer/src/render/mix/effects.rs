@@ -209,14 +209,14 @@ pub(crate) fn chorus(audio: &mut Stereo, rate_hz: f32, depth_ms: f32, level: f32
     }
 }
 
-/// The signal between two samples; silence before the first.
-fn at(samples: &[f32], place: f32) -> f32 {
+/// The signal between two samples; silence before the first and after the last.
+pub(crate) fn at(samples: &[f32], place: f32) -> f32 {
     if place < 0.0 {
         return 0.0;
     }
     let (whole, part) = (place as usize, place.fract());
-    let next = samples[(whole + 1).min(samples.len() - 1)];
-    samples[whole] + part * (next - samples[whole])
+    let sample = |index: usize| samples.get(index).copied().unwrap_or(0.0);
+    sample(whole) + part * (sample(whole + 1) - sample(whole))
 }
 
 /// The loudest sample's magnitude.

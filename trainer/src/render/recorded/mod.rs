@@ -1,6 +1,6 @@
 //! Recorded sound: single notes and strokes to play, and stems to cut excerpts from.
 //!
-//! Folders are read by their names, whatever lies above them:
+//! Folders, and single files, are read by their names, whatever lies above them:
 //!
 //! | Name | Taken as |
 //! |---|---|
@@ -61,7 +61,11 @@ impl Recordings {
         let mut found = Self::default();
         for folder in folders {
             let before = found.count();
-            found.walk(folder)?;
+            if folder.is_file() {
+                found.stems.extend(StemClip::recognise(folder));
+            } else {
+                found.walk(folder)?;
+            }
             anyhow::ensure!(
                 found.count() > before,
                 "no recordings in {}: expected folders named kit-*, bass-*, guitar-*, or files or \
