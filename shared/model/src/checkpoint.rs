@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use bunri_stream::files::write_file;
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
@@ -200,30 +201,8 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Io`] with the path, e.g. on a full disk; the old file then stays.
     pub fn save(&self, path: &Path, storage: Storage) -> Result<(), CheckpointError> {
-        write_atomically(path, &self.to_bytes(storage)?).map_err(|source| io_error(path, source))
+        write_file(path, &self.to_bytes(storage)?).map_err(|source| io_error(path, source))
     }
-}
-
-/// Writes `bytes` under a temporary name beside `path`, syncs, renames; removes the temporary on
-/// failure.
-///
-/// # Errors
-/// The system's error; whatever was at `path` before is untouched then.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".tmp");
-    let temporary = path.with_file_name(name);
-    let written = std::fs::File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    let renamed = written.and_then(|()| std::fs::rename(&temporary, path));
-    if renamed.is_err() {
-        // The first error is the one to report.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    renamed
 }
 
 fn io_error(path: &Path, source: std::io::Error) -> CheckpointError {

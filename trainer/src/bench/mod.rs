@@ -23,8 +23,8 @@ use std::path::PathBuf;
 use std::thread;
 
 use anyhow::{Context, Result};
-use bunri_model::checkpoint::write_atomically;
 use bunri_model::{DeviceChoice, Precision, Scheduler};
+use bunri_stream::files::write_file;
 use serde::Serialize;
 
 use crate::stream_args::StreamArgs;
@@ -196,7 +196,7 @@ pub fn run(args: Args) -> Result<()> {
     }
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report)?;
-        write_atomically(path, &json).with_context(|| format!("writing {}", path.display()))?;
+        write_file(path, &json).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ pub mod words;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use bunri_model::checkpoint::write_atomically;
+use bunri_stream::files::write_file;
 
 use comparison::Comparison;
 use results::Arm;
@@ -60,10 +60,10 @@ pub fn run(args: Args) -> Result<()> {
     }
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&comparison)?;
-        write_atomically(path, &json).with_context(|| format!("writing {}", path.display()))?;
+        write_file(path, &json).with_context(|| format!("writing {}", path.display()))?;
     }
     if let Some(path) = &args.markdown {
-        write_atomically(path, comparison.markdown().as_bytes())
+        write_file(path, comparison.markdown().as_bytes())
             .with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())

@@ -35,7 +35,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use bunri_model::DeviceChoice;
-use bunri_model::checkpoint::write_atomically;
+use bunri_stream::files::write_file;
 
 use crate::data::songs::{Song, discover_songs};
 use crate::model::{self, Model};
@@ -138,8 +138,7 @@ pub fn run(args: Args) -> Result<()> {
     print!("{}", report.tables());
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report).context("cannot write the report as JSON")?;
-        write_atomically(path, &json)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write_file(path, &json).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use bunri_model::checkpoint::write_atomically;
+use bunri_stream::files::write_file;
 use bunri_stream::{HostOptions, OfflineSeparator, Planar};
 
 use super::Args;
@@ -180,6 +180,6 @@ fn add_bss(
     }
     let Some(folder) = folder else { return Ok(()) };
     let path = folder.join(format!("{song}.json"));
-    write_atomically(&path, museval_json(targets).as_bytes())
+    write_file(&path, museval_json(targets).as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))
 }

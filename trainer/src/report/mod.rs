@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use bunri_model::DeviceChoice;
-use bunri_model::checkpoint::write_atomically;
+use bunri_stream::files::write_file;
 
 use excerpt::Excerpt;
 use run::Run;
@@ -62,7 +62,7 @@ pub fn run(args: Args) -> Result<()> {
     let default = || args.runs[0].join("report.html");
     let output = args.output.clone().unwrap_or_else(default);
     let html = page::page(&shown)?;
-    write_atomically(&output, html.as_bytes())
+    write_file(&output, html.as_bytes())
         .with_context(|| format!("writing {}", output.display()))?;
     println!("{} ({:.1} MB)", output.display(), html.len() as f64 / 1e6);
     Ok(())

@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use bunri_model::checkpoint::write_atomically;
 use bunri_stream::Planar;
+use bunri_stream::files::write_file;
 use serde::Serialize;
 
 use super::validate::Scores;
@@ -82,7 +82,7 @@ impl Log {
                 },
             );
             if kept.len() != text.len() {
-                write_atomically(path, kept.as_bytes()).with_context(opening)?;
+                write_file(path, kept.as_bytes()).with_context(opening)?;
             }
         }
         let file = OpenOptions::new().create(true).append(true).open(path);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use bunri_model::checkpoint::{float_values, write_atomically};
+use bunri_model::checkpoint::float_values;
+use bunri_stream::files::write_file;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -56,7 +57,7 @@ pub(super) fn save(path: &Path, tensors: &[(String, Tensor)], progress: &Progres
         .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>>>()?;
     let metadata = [(PROGRESS.to_owned(), serde_json::to_string(progress)?)].into();
-    write_atomically(path, &serialize(views, Some(metadata))?)
+    write_file(path, &serialize(views, Some(metadata))?)
         .with_context(|| format!("saving the training state {}", path.display()))
 }
 

@@ -3,7 +3,8 @@
 //! - [`FileReader`] decodes wav, aiff, flac, mp3, ogg/vorbis and m4a/aac, with encoder delay and
 //!   padding removed; [`read_clip`] takes a whole file into a [`Clip`].
 //!   [`FileReader::open_track`] takes one of several tracks, as `.stem.mp4` files have them.
-//! - [`FileWriter`] encodes wav and flac; a file has its name only once it is complete.
+//! - [`FileWriter`] encodes wav and flac; a file has its name only once it is complete, and so has any
+//!   other that [`write_file`] writes.
 //! - [`to_stereo`] gives a separator the two channels it wants.
 //!
 //! Memory in use does not depend on the length of a file, except in [`read_clip`].
@@ -23,5 +24,5 @@ pub use edit_list::stem_description;
 pub use encoding::Encoding;
 pub use error::FileError;
 pub use read::{Damage, FileReader};
-pub use temporary::remove_unfinished;
+pub use temporary::{remove_unfinished, write_file};
 pub use write::{FileWriter, Written};
