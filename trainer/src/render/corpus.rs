@@ -318,7 +318,7 @@ mod tests {
         };
         let whole = with(None, None).unwrap();
         let names: Vec<&str> = whole.iter().map(|(name, _)| &**name).collect();
-        assert_eq!(names, ["synthetic", "recorded", "valid"]);
+        assert_eq!(names, ["synthetic", "recorded", "album-voices", "valid"]);
         for (index, (_, songs)) in whole.iter().enumerate() {
             assert_eq!(with(Some(2), None).unwrap()[index].1, 2);
             let tenth = with(None, Some(0.1)).unwrap()[index].1;
