@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use bunri_stream::input_guard::bounded;
 use ringbuf::traits::{Consumer, Producer};
 use ringbuf::{HeapCons, HeapProd};
 
@@ -21,9 +22,6 @@ const MIN_WAIT: Duration = Duration::from_millis(1);
 
 /// So many blocks' worth of stems of older epochs are dropped per block.
 const STALE_BLOCKS: usize = 8;
-
-/// The highest amplitude that a model is shown: 60 dB above full scale.
-const LOUDEST: f32 = 1000.0;
 
 /// What connects an audio thread to its worker.
 pub(crate) struct Connection {
@@ -178,15 +176,6 @@ impl StemStream {
     /// Puts the block into the ring; `false` if there is no room for all of it.
     fn send(&mut self, input: [&[f32]; CHANNELS]) -> bool {
         let epoch = self.epoch;
-        // A single NaN would live on in the state of a recurrent model until the next reset, and so
-        // would what becomes infinite when it is squared.
-        let bounded = |sample: f32| {
-            if sample.is_nan() {
-                0.0
-            } else {
-                sample.clamp(-LOUDEST, LOUDEST)
-            }
-        };
         let [left, right] = input;
         let frames = left.iter().zip(right).map(|(&left, &right)| InputFrame {
             epoch,

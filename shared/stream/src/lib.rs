@@ -17,6 +17,7 @@
 //! - [`conformance`]: what every implementation of [`StemModel`] is tested for.
 //! - [`engine`]: the library that brings torch and the models, opened at run time.
 //! - [`files`]: audio files, read and written a block at a time.
+//! - [`input_guard`]: NaN and absurd samples kept away from models.
 //! - [`planar`]: audio as one `Vec<f32>` per channel.
 //! - [`stem_model`]: what a separator promises ([`ModelSpec`], [`StemModel`]).
 
@@ -28,6 +29,7 @@ pub mod engine;
 pub mod files;
 mod frame_queue;
 pub mod host_separator;
+pub mod input_guard;
 pub mod mode;
 pub mod offline_separator;
 pub mod overlap_add;

@@ -320,6 +320,36 @@ fn damage_in_the_middle_is_counted_and_the_rest_stays_in_time() {
     assert!(largest_difference(&end, &audio.slice(100_000 - last, last)) < 1e-4);
 }
 
+/// Guards against a single NaN in a file that fills whole windows of every stem.
+#[test]
+fn invalid_samples_are_replaced_and_counted_from_the_first_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("song.wav");
+    let mut audio = noise(2, 30_000);
+    audio.channel_mut(1)[20_001] = f32::NAN;
+    audio.channel_mut(0)[20_003] = f32::INFINITY;
+    audio.channel_mut(0)[29_999] = -3e38;
+    write(&path, &audio, 44_100, Encoding::Wav32Float);
+    for block_frames in [1, 977, 1 << 16] {
+        let mut reader = FileReader::open(&path).unwrap();
+        let mut heard = Planar::zeros(2, 0);
+        while let Some(block) = reader.read(block_frames).unwrap() {
+            heard.append(&block);
+        }
+        assert_eq!(heard.channel(1)[20_001], 0.0);
+        assert_eq!(heard.channel(0)[20_003], 1000.0);
+        assert_eq!(heard.channel(0)[29_999], -1000.0);
+        assert_eq!(heard.channel(0)[20_001], audio.channel(0)[20_001]);
+        let damage = reader.damage();
+        assert_eq!(damage.invalid_samples, 3);
+        assert_eq!(damage.first_invalid_frame, Some(20_001));
+        let warnings = damage.warnings(44_100);
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].contains("3 invalid samples"), "{warnings:?}");
+        assert!(warnings[0].contains("0.454 s"), "{warnings:?}");
+    }
+}
+
 #[test]
 fn real_recordings_are_as_long_as_they_say() {
     // Frames counted by an independent decoder, encoder delay and padding left out.

@@ -146,6 +146,7 @@ fn report(input: &Path, separated: &Separated) {
         files,
         audio_seconds,
         work_seconds,
+        rate_hz,
         damage,
         clipped,
     } = separated;
@@ -157,19 +158,8 @@ fn report(input: &Path, separated: &Separated) {
     for path in files {
         println!("  {}", path.display());
     }
-    if damage.skipped_packets > 0 {
-        eprintln!(
-            "warning: {}: {} damaged packets were replaced by silence",
-            input.display(),
-            damage.skipped_packets
-        );
-    }
-    if damage.missing_frames > 0 {
-        eprintln!(
-            "warning: {}: ends {} frames early: it was cut off or damaged",
-            input.display(),
-            damage.missing_frames
-        );
+    for warning in damage.warnings(*rate_hz) {
+        eprintln!("warning: {}: {warning}", input.display());
     }
     for (path, samples) in clipped {
         eprintln!(

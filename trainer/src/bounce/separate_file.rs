@@ -37,6 +37,8 @@ pub(super) struct Separated {
     pub(super) audio_seconds: f64,
     /// Time it took.
     pub(super) work_seconds: f64,
+    /// The input's sample rate, and so the stems'.
+    pub(super) rate_hz: u32,
     /// What was wrong with the input.
     pub(super) damage: Damage,
     /// Files in which samples were clipped, and how many.
@@ -104,6 +106,7 @@ impl Job<'_> {
             files: finished.into_iter().map(|(path, _)| path).collect(),
             audio_seconds: frames_in as f64 / f64::from(rate_hz),
             work_seconds: start.elapsed().as_secs_f64(),
+            rate_hz,
             damage: reader.damage(),
             clipped,
         })

@@ -81,6 +81,8 @@ fn refuse_damage(source: &StemFile, damage: Damage, rate_hz: u32) -> Result<()> 
     let Damage {
         skipped_packets,
         missing_frames,
+        invalid_samples: _,
+        first_invalid_frame: _,
     } = damage;
     // Some encoders promise a frame or two more than there are.
     let missing_seconds = missing_frames as f64 / f64::from(rate_hz);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::FileError;
 use super::packets::{Packet, Packets, count_tracks};
-use crate::Planar;
+use crate::{Planar, input_guard};
 
 /// What was wrong with a file that could be read all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub struct Damage {
     pub skipped_packets: u64,
     /// Frames that the file's header promised and that never came: it was cut off.
     pub missing_frames: u64,
+    /// Samples that were NaN, infinite or absurdly loud; [`input_guard::bounded`] replaced them.
+    pub invalid_samples: u64,
+    /// The frame of the first such sample.
+    pub first_invalid_frame: Option<u64>,
 }
 
 impl Damage {
@@ -21,6 +25,38 @@ impl Damage {
     #[must_use]
     pub fn is_none(self) -> bool {
         self == Self::default()
+    }
+
+    /// One sentence about each kind of damage, without the file's name.
+    #[must_use]
+    pub fn warnings(self, rate_hz: u32) -> Vec<String> {
+        let Self {
+            skipped_packets,
+            missing_frames,
+            invalid_samples,
+            first_invalid_frame,
+        } = self;
+        let seconds = |frames: u64| frames as f64 / f64::from(rate_hz.max(1));
+        let mut warnings = Vec::new();
+        if skipped_packets > 0 {
+            warnings.push(format!(
+                "{skipped_packets} damaged packets were replaced by silence"
+            ));
+        }
+        if missing_frames > 0 {
+            warnings.push(format!(
+                "the file ends {missing_frames} frames ({:.1} s) early: it was cut off or damaged",
+                seconds(missing_frames)
+            ));
+        }
+        if let Some(first) = first_invalid_frame {
+            warnings.push(format!(
+                "{invalid_samples} invalid samples (NaN, infinite or above +60 dBFS) were replaced, \
+                 the first at {:.3} s",
+                seconds(first)
+            ));
+        }
+        warnings
     }
 }
 
@@ -142,10 +178,27 @@ impl FileReader {
         if frames == 0 {
             return Ok(None);
         }
-        let block = self.pending.slice(self.taken, frames);
+        let mut block = self.pending.slice(self.taken, frames);
+        self.guard(&mut block);
         self.taken += frames;
         self.frames_read += frames as u64;
         Ok(Some(block))
+    }
+
+    /// Replaces samples that no model may be given, and counts them.
+    fn guard(&mut self, block: &mut Planar) {
+        let mut first = None;
+        for channel in block.channels_mut() {
+            for (frame, sample) in channel.iter_mut().enumerate() {
+                if !input_guard::is_valid(*sample) {
+                    *sample = input_guard::bounded(*sample);
+                    self.damage.invalid_samples += 1;
+                    first = Some(first.map_or(frame, |first: usize| first.min(frame)));
+                }
+            }
+        }
+        let first = first.map(|frame| self.frames_read + frame as u64);
+        self.damage.first_invalid_frame = self.damage.first_invalid_frame.or(first);
     }
 
     fn take_in(&mut self, packet: Packet) -> Result<(), FileError> {
