@@ -1,5 +1,5 @@
-//! What lies in the repository: nothing huge, and nothing that only means something on the machine
-//! it was written on.
+//! What lies in the repository: nothing huge, nothing that only means something on the machine it was
+//! written on, and documents whose links lead somewhere.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,8 @@ use crate::progress::megabytes;
 const MAX_FILE_BYTES: u64 = 20 << 20;
 const MAX_TOTAL_BYTES: u64 = 45 << 20;
 
-/// Checks the size of every tracked file, their sum, and the text files for paths of this machine.
+/// Checks the size of every tracked file, their sum, the text files for paths of this machine, and the
+/// documents for dead links.
 ///
 /// # Errors
 /// Lists everything that is wrong.
@@ -73,6 +74,12 @@ fn faults_in(root: &Path, files: &[&str], places: &[String]) -> Result<Vec<Strin
                         "{file}: names `{place}`, which exists on this machine only"
                     ));
                 }
+                if file.ends_with(".md") {
+                    faults
+                        .extend(dead_links(&path, text).map(|link| {
+                            format!("{file}: links to `{link}`, which does not exist")
+                        }));
+                }
             }
         }
     }
@@ -83,6 +90,20 @@ fn faults_in(root: &Path, files: &[&str], places: &[String]) -> Result<Vec<Strin
         ));
     }
     Ok(faults)
+}
+
+/// The Markdown links of a document that name a file of this repository and find none.
+fn dead_links<'a>(document: &'a Path, text: &'a str) -> impl Iterator<Item = &'a str> {
+    let links = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    links.filter(move |link| {
+        let path = link.split('#').next().unwrap_or_default();
+        let elsewhere =
+            path.is_empty() || path.contains("://") || path.contains(char::is_whitespace);
+        !elsewhere && !document.with_file_name(path).exists()
+    })
 }
 
 #[cfg(test)]
@@ -103,5 +124,27 @@ mod checks {
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].starts_with("bad: names"));
         assert!(faults[1].starts_with("large: 21.0 MB"));
+    }
+
+    /// Guards against documents that send their readers nowhere after a file was moved.
+    #[test]
+    fn links_to_files_that_are_gone_are_found() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("docs")).unwrap();
+        fs::write(
+            root.path().join("README.md"),
+            "[a](docs/a.md#part), [b](docs/b.md)",
+        )
+        .unwrap();
+        fs::write(
+            root.path().join("docs/a.md"),
+            "[up](../README.md), [top](#top), [web](https://example.org/x), f(x)[0](y z)",
+        )
+        .unwrap();
+        let faults = faults_in(root.path(), &["README.md", "docs/a.md"], &[]).unwrap();
+        assert_eq!(
+            faults,
+            ["README.md: links to `docs/b.md`, which does not exist"]
+        );
     }
 }
