@@ -81,6 +81,7 @@ fn refuse_damage(source: &StemFile, damage: Damage, rate_hz: u32) -> Result<()> 
     let Damage {
         skipped_packets,
         missing_frames,
+        cut_off,
         invalid_samples: _,
         first_invalid_frame: _,
     } = damage;
@@ -90,6 +91,10 @@ fn refuse_damage(source: &StemFile, damage: Damage, rate_hz: u32) -> Result<()> 
         skipped_packets == 0 && missing_seconds < 0.1,
         "{source} is damaged: {skipped_packets} packets do not decode and {missing_seconds:.1} s \
          are missing at its end; copy or download it again"
+    );
+    ensure!(
+        !cut_off,
+        "{source} was cut off, and does not say how much is missing; copy or download it again"
     );
     Ok(())
 }

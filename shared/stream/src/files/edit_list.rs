@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use super::section::Patch;
+
 /// The audible part of a track, in frames of its sample rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Audible {
@@ -68,6 +70,9 @@ impl Audible {
 #[derive(Default)]
 struct TrackBoxes {
     id: u32,
+    /// Whether players choose it: a movie in several languages has one such track.
+    is_enabled: bool,
+    is_sound: bool,
     /// Ticks per second and length in ticks of the track's own media.
     media: Option<(u32, u64)>,
     /// Length (in ticks of the movie) and start (in ticks of the media) of its only edit.
@@ -99,7 +104,58 @@ pub fn stem_description(path: &Path) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
+/// The audio track of an mp4 that players choose, by its identifier: the first that is enabled.
+pub(super) fn default_track_id(path: &Path) -> Option<u32> {
+    let (_, tracks) = movie(&mut File::open(path).ok()?).ok().flatten()?;
+    let mut sound = tracks.iter().filter(|track| track.is_sound);
+    sound.find(|track| track.is_enabled).map(|track| track.id)
+}
+
+/// Whether an mp4 has its index: where it stands at the end, it is the first thing that a broken download
+/// lacks, and nothing can be decoded without.
+pub(super) fn has_index(file: &mut File, length: u64) -> io::Result<bool> {
+    Ok(find(file, 0..length, *b"moov")?.is_some())
+}
+
+/// What makes the last box of an mp4 that was cut off end with the file, so that a reader goes through it
+/// as far as it is there; `None` where nothing is cut off.
+pub(super) fn shortened_last_box(file: &mut File, length: u64) -> io::Result<Option<Patch>> {
+    let mut at = 0;
+    while let Some((_, body)) = next_box(file, at, length)? {
+        at = body.end;
+    }
+    // A box is longer than its header; what is left of a header alone is nothing to read.
+    const LONG_HEADER_BYTES: u64 = 16;
+    if length.saturating_sub(at) <= LONG_HEADER_BYTES {
+        return Ok(None);
+    }
+    Ok(match read_u32(file, at)? {
+        1 => Some(Patch {
+            at: at + 8,
+            bytes: (length - at).to_be_bytes().to_vec(),
+        }),
+        // 0: to the end.
+        told if u64::from(told) > length - at => Some(Patch {
+            at,
+            bytes: u32::try_from(length - at)
+                .unwrap_or(0)
+                .to_be_bytes()
+                .to_vec(),
+        }),
+        _ => None,
+    })
+}
+
 fn edit_list(file: &mut File, track_id: u32, rate_hz: u32) -> io::Result<Option<Audible>> {
+    let Some((movie_ticks_per_second, tracks)) = movie(file)? else {
+        return Ok(None);
+    };
+    let track = tracks.iter().find(|track| track.id == track_id);
+    Ok(track.and_then(|track| audible(track, movie_ticks_per_second, rate_hz)))
+}
+
+/// Ticks per second of a movie, and its tracks.
+fn movie(file: &mut File) -> io::Result<Option<(u32, Vec<TrackBoxes>)>> {
     let end = file.seek(SeekFrom::End(0))?;
     let Some(movie) = find(file, 0..end, *b"moov")? else {
         return Ok(None);
@@ -108,18 +164,15 @@ fn edit_list(file: &mut File, track_id: u32, rate_hz: u32) -> io::Result<Option<
         return Ok(None);
     };
     let movie_ticks_per_second = timescale(file, header.start)?.0;
+    let mut tracks = Vec::new();
     let mut at = movie.start;
     while let Some((name, body)) = next_box(file, at, movie.end)? {
         at = body.end;
-        if name != *b"trak" {
-            continue;
-        }
-        let track = read_track(file, body)?;
-        if track.id == track_id {
-            return Ok(audible(&track, movie_ticks_per_second, rate_hz));
+        if name == *b"trak" {
+            tracks.push(read_track(file, body)?);
         }
     }
-    Ok(None)
+    Ok(Some((movie_ticks_per_second, tracks)))
 }
 
 fn audible(track: &TrackBoxes, movie_ticks_per_second: u32, rate_hz: u32) -> Option<Audible> {
@@ -155,11 +208,15 @@ fn read_track(file: &mut File, body: std::ops::Range<u64>) -> io::Result<TrackBo
             12
         };
         track.id = read_u32(file, header.start + id_offset)?;
+        track.is_enabled = read_u32(file, header.start)? & 1 != 0;
     }
-    if let Some(media) = find(file, body.clone(), *b"mdia")?
-        && let Some(header) = find(file, media, *b"mdhd")?
-    {
-        track.media = Some(timescale(file, header.start)?);
+    if let Some(media) = find(file, body.clone(), *b"mdia")? {
+        if let Some(header) = find(file, media.clone(), *b"mdhd")? {
+            track.media = Some(timescale(file, header.start)?);
+        }
+        if let Some(handler) = find(file, media, *b"hdlr")? {
+            track.is_sound = read_u32(file, handler.start + 8)? == u32::from_be_bytes(*b"soun");
+        }
     }
     if let Some(edits) = find(file, body, *b"edts")?
         && let Some(list) = find(file, edits, *b"elst")?

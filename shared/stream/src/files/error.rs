@@ -27,10 +27,30 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// A pipe with a name, which can neither be looked through nor be waited for.
+    #[error(
+        "{}: a named pipe, not a file; write what comes out of it to a file first, or give it as \
+         standard input (/dev/stdin)",
+        path.display()
+    )]
+    NamedPipe {
+        /// The pipe.
+        path: PathBuf,
+    },
+    /// The file is of another kind altogether.
+    #[error("{}: not a song but {what}; {advice}", path.display())]
+    NotASong {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
     /// No known audio format was recognised.
     #[error(
-        "{}: not an audio file of a known format ({reason}); wav, aiff, flac, mp3, ogg/vorbis and \
-         m4a/aac can be read",
+        "{}: not an audio file of a known format ({reason}); wav, aiff, flac, mp3, ogg/vorbis, caf, \
+         mkv and m4a/aac can be read, and others with an ffmpeg program on PATH",
         path.display()
     )]
     NotAudio {
@@ -40,7 +60,13 @@ pub enum FileError {
         reason: String,
     },
     /// The container is known, what is inside cannot be decoded.
-    #[error("{}: {what} is not supported; convert the file to wav or flac first", path.display())]
+    #[error(
+        "{}: {what} is not supported; convert it first: ffmpeg -i \"{}\" \"{}\" (with an ffmpeg \
+         program on PATH, or named by BUNRI_FFMPEG, it is read as it is)",
+        path.display(),
+        path.display(),
+        path.with_extension("wav").display()
+    )]
     Unsupported {
         /// The file.
         path: PathBuf,
@@ -75,6 +101,16 @@ pub enum FileError {
         bytes: u64,
         /// Packets that were there and could not be decoded.
         skipped: u64,
+    },
+    /// An mp4 without the index of its packets.
+    #[error(
+        "{}: its index (moov), which stands at the end, is missing: the file was cut off and nothing of it \
+         can be decoded; copy or download it again",
+        path.display()
+    )]
+    NoIndex {
+        /// The file.
+        path: PathBuf,
     },
     /// The sample rate or the channel count changes inside the file.
     #[error(

@@ -9,18 +9,30 @@
 //!
 //! Memory in use does not depend on the length of a file, except in [`read_clip`].
 
+mod blocks;
 mod clip;
+mod content;
 mod edit_list;
 mod encoding;
 mod error;
 mod ffmpeg;
+mod ffmpeg_reader;
 mod flac;
+mod flac_frames;
+mod flac_header;
+mod iff;
+mod mpeg_tail;
+mod open;
 mod packets;
 mod read;
+mod section;
+mod source;
+mod tags;
 mod temporary;
 mod write;
 
 pub use clip::{Clip, read_clip, to_stereo};
+pub use content::Content;
 pub use edit_list::stem_description;
 pub use encoding::Encoding;
 pub use error::FileError;

@@ -1,18 +1,22 @@
-//! From an open file to decoded packets: the only place that knows the decoding library.
+//! From an open file to decoded packets.
+//!
+//! A length in a header is a claim. It neither ends a file nor makes it a damaged one: what is there is
+//! read, and a file is called cut off where it ends within a packet, without the mark that its format has
+//! at the end, or before the size of its own container. Where it ends with a whole packet and its header
+//! promises more, the header is wrong, and that is a note. Delay and padding are cut where the file itself
+//! tells them.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::audio::AudioDecoder;
 use symphonia::core::errors::Error as CodecError;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatReader, Track, TrackType};
-use symphonia::core::io::MediaSourceStream;
 
-use super::FileError;
 use super::edit_list::Audible;
+use super::open::{Opened, Told, decoder_for, open};
+use super::source::{PacketSource, Step};
+use super::{FileError, mpeg_tail};
 
 /// Damaged packets in a row after which the rest of a file is given up.
 const MAX_DAMAGED_RUN: u32 = 256;
@@ -26,119 +30,170 @@ pub(super) struct Packet {
     pub(super) damaged: bool,
 }
 
-/// How many audio tracks a file holds: one, but for containers that hold the stems of a song.
-pub(super) fn count_tracks(path: &Path) -> Result<usize, FileError> {
-    Ok(audio_tracks(&*open_container(path)?).count())
+impl Packet {
+    fn frames(&self) -> u64 {
+        self.channels.first().map_or(0, Vec::len) as u64
+    }
 }
 
-fn audio_tracks(format: &dyn FormatReader) -> impl Iterator<Item = &Track> {
-    let is_audio = |track: &&Track| matches!(track.codec_params, Some(CodecParameters::Audio(_)));
-    format.tracks().iter().filter(is_audio)
+/// How a file ended.
+#[derive(Default)]
+pub(super) struct Ending {
+    /// Frames that should have come.
+    pub(super) missing_frames: u64,
+    /// Whether it was cut off and does not say how much is missing.
+    pub(super) cut_off: bool,
 }
 
 /// The packets of one audio track of a file, in order.
 pub(super) struct Packets {
     path: PathBuf,
-    format: Box<dyn FormatReader>,
+    source: Box<dyn PacketSource>,
     decoder: Box<dyn AudioDecoder>,
-    track_id: u32,
+    ticks_hz: Option<u32>,
     damaged_run: u32,
     /// Rate and channels of the last good packet.
     shape: Option<(u32, usize)>,
-    /// What is left to cut and to keep, where the container says so and the decoder does not act.
-    audible: Option<Audible>,
+    told: Told,
+    /// Packets that may hold padding: there is none before the end is known.
+    held: VecDeque<Packet>,
+    /// Audible frames so far, those held included.
+    frames: u64,
+    ended: bool,
 }
 
 impl Packets {
     /// Recognises the format and starts the decoder of the default track, or of an audio track by
     /// its place among them.
     pub(super) fn open(path: &Path, place: Option<usize>) -> Result<Self, FileError> {
-        let mut format = open_container(path)?;
-        let track = match place {
-            None => format
-                .default_track(TrackType::Audio)
-                .ok_or_else(|| unsupported(path, "a container without an audio track"))?,
-            Some(place) => {
-                let found = audio_tracks(&*format).nth(place);
-                found.ok_or_else(|| FileError::NoTrack {
-                    path: path.to_owned(),
-                    track: place,
-                    tracks: audio_tracks(&*format).count(),
-                })?
-            }
-        };
-        let track_id = track.id;
-        let decoder = decoder_for(path, track)?;
-        let rate_hz = decoder.codec_params().sample_rate.unwrap_or(0);
-        let audible = match format.format_info().short_name {
-            "isomp4" => Audible::from_edit_list(path, track_id, rate_hz)
-                .or_else(|| Audible::from_itunes_tag(&itunes_tag(&mut *format)?)),
-            _ => None,
-        };
+        let Opened {
+            source,
+            decoder,
+            ticks_hz,
+            told,
+        } = open(path, place)?;
         Ok(Self {
             path: path.to_owned(),
-            format,
+            source,
             decoder,
-            track_id,
+            ticks_hz,
             damaged_run: 0,
             shape: None,
-            audible,
+            told,
+            held: VecDeque::new(),
+            frames: 0,
+            ended: false,
         })
     }
 
     /// Playable frames as the container tells them before the first packet, if it does.
     pub(super) fn frames_hint(&self) -> Option<u64> {
-        self.audible
-            .and_then(|audible| audible.frames)
-            .or_else(|| self.track()?.num_frames)
+        self.told.frames_hint
     }
 
-    fn track(&self) -> Option<&Track> {
-        self.format
-            .tracks()
-            .iter()
-            .find(|track| track.id == self.track_id)
+    /// What a user should know that is no damage.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.told.notes
     }
 
     /// The next packet; `None` at the end, or where the rest of the file cannot be followed.
     pub(super) fn next(&mut self) -> Result<Option<Packet>, FileError> {
-        if self.audible.as_ref().is_some_and(Audible::is_over) {
-            return Ok(None);
+        loop {
+            let held_frames: u64 = self.held.iter().map(Packet::frames).sum();
+            if let Some(first) = self.held.front()
+                && (self.ended || held_frames - first.frames() >= self.told.padding_frames)
+            {
+                return Ok(self.held.pop_front());
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            let is_over = self.told.audible.as_ref().is_some_and(Audible::is_over);
+            let packet = if is_over { None } else { self.decode_next()? };
+            match packet {
+                Some(mut packet) => {
+                    if let Some(audible) = &mut self.told.audible {
+                        audible.trim(&mut packet.channels);
+                    }
+                    self.frames += packet.frames();
+                    self.held.push_back(packet);
+                }
+                None => self.end()?,
+            }
         }
-        let mut packet = self.decode_next()?;
-        if let (Some(packet), Some(audible)) = (&mut packet, &mut self.audible) {
-            audible.trim(&mut packet.channels);
+    }
+
+    /// Cuts the padding, unless the end where it was is missing.
+    fn end(&mut self) -> Result<(), FileError> {
+        self.ended = true;
+        let told = self.told.frames;
+        let all = self.frames.saturating_sub(self.told.padding_frames);
+        if let Some(stream) = self.told.mpeg.clone()
+            && told.is_some_and(|told| told > all)
+        {
+            let whole = File::open(&self.path)
+                .and_then(|mut file| mpeg_tail::ends_with_a_frame(&mut file, stream))
+                .map_err(|error| FileError::reading(&self.path, error))?;
+            self.told.cut |= !whole;
         }
-        Ok(packet)
+        if self.told.cut {
+            return Ok(());
+        }
+        let mut padding = self.told.padding_frames.min(self.frames);
+        self.frames -= padding;
+        for packet in self.held.iter_mut().rev() {
+            let cut = padding.min(packet.frames());
+            padding -= cut;
+            let kept = (packet.frames() - cut) as usize;
+            packet.channels.iter_mut().for_each(|it| it.truncate(kept));
+        }
+        Ok(())
+    }
+
+    /// How the file ended, once there is no more.
+    pub(super) fn ending(&mut self) -> Ending {
+        let lacking = self.told.frames.unwrap_or(0).saturating_sub(self.frames);
+        if self.told.cut {
+            return Ending {
+                missing_frames: lacking,
+                cut_off: lacking == 0,
+            };
+        }
+        if lacking > 0 {
+            self.told.notes.push(format!(
+                "the header promises {lacking} frames more than there are, but the file ends with a \
+                 whole packet: it is taken for complete"
+            ));
+        }
+        Ending::default()
     }
 
     fn decode_next(&mut self) -> Result<Option<Packet>, FileError> {
         loop {
             if self.damaged_run >= MAX_DAMAGED_RUN {
+                self.told.cut = true;
                 return Ok(None);
             }
-            let packet = match self.format.next_packet() {
-                Ok(Some(packet)) if packet.track_id == self.track_id => packet,
-                Ok(Some(_)) => continue,
-                Ok(None) => return Ok(None),
-                // A file that was cut off.
-                Err(CodecError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            let step = self.source.next();
+            let packet = match step.map_err(|error| FileError::reading(&self.path, error))? {
+                Step::Packet(packet) => packet,
+                Step::End { cut } => {
+                    self.told.cut |= cut;
                     return Ok(None);
                 }
-                Err(CodecError::IoError(error)) => {
-                    return Err(FileError::reading(&self.path, error));
+                Step::Damaged { frames } => {
+                    self.damaged_run += u32::from(frames == 0);
+                    return Ok(Some(self.damaged(frames)));
                 }
-                // One physical stream after another in one file, as radio recordings have it.
-                Err(CodecError::ResetRequired) => {
-                    self.restart()?;
+                Step::Restart {
+                    parameters,
+                    told_frames,
+                } => {
+                    self.decoder = decoder_for(&self.path, &parameters, true)?;
+                    self.told.frames = self.told.frames.zip(told_frames).map(|(a, b)| a + b);
                     continue;
                 }
-                Err(_) => {
-                    self.damaged_run += 1;
-                    return Ok(Some(self.damaged(0)));
-                }
             };
-            let duration = packet.dur.get();
             match self.decoder.decode(&packet) {
                 Ok(decoded) => {
                     let mut channels = Vec::new();
@@ -155,7 +210,7 @@ impl Packets {
                 Err(CodecError::ResetRequired) => self.decoder.reset(),
                 Err(_) => {
                     self.damaged_run += 1;
-                    return Ok(Some(self.damaged(duration)));
+                    return Ok(Some(self.damaged(packet.dur.get())));
                 }
             }
         }
@@ -167,86 +222,12 @@ impl Packets {
         const MAX_PACKET_FRAMES: u64 = 1 << 16;
         let (rate_hz, channels) = self.shape.unwrap_or((0, 0));
         // Ticks are frames in every format but mp4, where they usually are as well.
-        let ticks_are_frames = self
-            .track()
-            .and_then(|track| track.time_base)
-            .is_some_and(|base| base.numer.get() == 1 && base.denom.get() == rate_hz);
-        let known = ticks_are_frames && duration <= MAX_PACKET_FRAMES;
+        let known = self.ticks_hz == Some(rate_hz) && duration <= MAX_PACKET_FRAMES;
         let frames = if known { duration as usize } else { 0 };
         Packet {
             rate_hz,
             channels: vec![vec![0.0; frames]; channels],
             damaged: true,
         }
-    }
-
-    fn restart(&mut self) -> Result<(), FileError> {
-        let track = self
-            .format
-            .default_track(TrackType::Audio)
-            .ok_or_else(|| unsupported(&self.path, "a later part without an audio track"))?;
-        self.track_id = track.id;
-        self.decoder = decoder_for(&self.path, track)?;
-        Ok(())
-    }
-}
-
-/// Recognises the format.
-fn open_container(path: &Path) -> Result<Box<dyn FormatReader>, FileError> {
-    let file = File::open(path).map_err(|error| FileError::reading(path, error))?;
-    let metadata = file
-        .metadata()
-        .map_err(|error| FileError::reading(path, error))?;
-    if metadata.is_dir() {
-        return Err(FileError::reading(path, io::ErrorKind::IsADirectory.into()));
-    }
-    if metadata.is_file() && metadata.len() == 0 {
-        return Err(FileError::Empty {
-            path: path.to_owned(),
-        });
-    }
-    let mut hint = Hint::new();
-    if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
-        hint.with_extension(&extension.to_ascii_lowercase());
-    }
-    let stream = MediaSourceStream::new(Box::new(file), Default::default());
-    symphonia::default::get_probe()
-        .probe(&hint, stream, Default::default(), Default::default())
-        .map_err(|error| unrecognised(path, &error))
-}
-
-fn decoder_for(path: &Path, track: &Track) -> Result<Box<dyn AudioDecoder>, FileError> {
-    let Some(CodecParameters::Audio(parameters)) = &track.codec_params else {
-        return Err(unsupported(path, "an audio track of unknown codec"));
-    };
-    symphonia::default::get_codecs()
-        .make_audio_decoder(parameters, &AudioDecoderOptions::default().gapless(true))
-        .map_err(|error| unsupported(path, &format!("its audio codec ({error})")))
-}
-
-/// The value of Apple's tag about encoder delay, if the file has it.
-fn itunes_tag(format: &mut dyn FormatReader) -> Option<String> {
-    let mut metadata = format.metadata();
-    let tags = &metadata.skip_to_latest()?.media.tags;
-    let tag = tags.iter().find(|tag| tag.raw.key.ends_with("iTunSMPB"))?;
-    Some(tag.raw.value.to_string())
-}
-
-fn unsupported(path: &Path, what: &str) -> FileError {
-    FileError::Unsupported {
-        path: path.to_owned(),
-        what: what.to_owned(),
-    }
-}
-
-fn unrecognised(path: &Path, error: &CodecError) -> FileError {
-    match error {
-        CodecError::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            FileError::reading(path, io::Error::new(error.kind(), error.to_string()))
-        }
-        _ => FileError::NotAudio {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        },
     }
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::FileError;
-use super::packets::{Packet, Packets, count_tracks};
+use super::open::count_tracks;
+use super::packets::{Ending, Packet, Packets};
 use crate::{Planar, input_guard};
 
 /// What was wrong with a file that could be read all the same.
@@ -12,8 +13,10 @@ pub struct Damage {
     /// Packets that could not be decoded; silence stands in their place where their length is
     /// known.
     pub skipped_packets: u64,
-    /// Frames that the file's header promised and that never came: it was cut off.
+    /// Frames that should have come at the end: the file was cut off.
     pub missing_frames: u64,
+    /// Whether the file was cut off and does not say how much is missing.
+    pub cut_off: bool,
     /// Samples that were NaN, infinite or absurdly loud; [`input_guard::bounded`] replaced them.
     pub invalid_samples: u64,
     /// The frame of the first such sample.
@@ -33,6 +36,7 @@ impl Damage {
         let Self {
             skipped_packets,
             missing_frames,
+            cut_off,
             invalid_samples,
             first_invalid_frame,
         } = self;
@@ -48,6 +52,9 @@ impl Damage {
                 "the file ends {missing_frames} frames ({:.1} s) early: it was cut off or damaged",
                 seconds(missing_frames)
             ));
+        }
+        if cut_off {
+            warnings.push("the file was cut off; how much is missing, it does not say".to_owned());
         }
         if let Some(first) = first_invalid_frame {
             warnings.push(format!(
@@ -161,6 +168,13 @@ impl FileReader {
         self.damage
     }
 
+    /// Remarks that are no damage: which of several tracks is read, a header that promises too much, what
+    /// is not read. Complete once [`read`](Self::read) has given `None`.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        self.packets.notes()
+    }
+
     /// The next frames, at least one and at most `max_frames`; `None` at the end.
     ///
     /// # Errors
@@ -227,9 +241,12 @@ impl FileReader {
 
     fn end(&mut self) {
         self.ended = true;
-        let frames = self.frames_read + (self.pending.frames() - self.taken) as u64;
-        let promised = self.frames_hint().unwrap_or(frames);
-        self.damage.missing_frames = promised.saturating_sub(frames);
+        let Ending {
+            missing_frames,
+            cut_off,
+        } = self.packets.ending();
+        self.damage.missing_frames = missing_frames;
+        self.damage.cut_off = cut_off;
     }
 }
 

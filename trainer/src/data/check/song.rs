@@ -232,7 +232,10 @@ fn finish(source: Source, report: &mut SongReport) {
     } else if !damage.is_none() {
         let missing = damage.missing_frames as f64 / f64::from(heard.rate_hz.max(1));
         // Some encoders promise a frame or two more than there are.
-        if damage.skipped_packets > 0 || missing > 0.1 {
+        if damage.cut_off {
+            let why = format!("{file} was cut off, and does not say how much is missing");
+            report.find(Some(&name), Kind::Unreadable, why);
+        } else if damage.skipped_packets > 0 || missing > 0.1 {
             let packets = damage.skipped_packets;
             let why = format!(
                 "{file} is damaged: {packets} packets do not decode, {missing:.1} s are missing at \
