@@ -362,6 +362,7 @@ mod tests {
             id: 1,
             media: Some((44_100, 101_024)),
             edit: Some((2268, 1024)),
+            ..TrackBoxes::default()
         };
         let expected = Audible {
             skip_frames: 1024,

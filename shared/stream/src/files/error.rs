@@ -61,7 +61,7 @@ pub enum FileError {
     },
     /// The container is known, what is inside cannot be decoded.
     #[error(
-        "{}: {what} is not supported; convert it first: ffmpeg -i \"{}\" \"{}\" (with an ffmpeg \
+        "{}: {what} cannot be read by the built-in decoders; convert it first: ffmpeg -i \"{}\" \"{}\" (with an ffmpeg \
          program on PATH, or named by BUNRI_FFMPEG, it is read as it is)",
         path.display(),
         path.display(),

@@ -18,6 +18,8 @@ use super::source::{PacketSource, Step};
 pub(super) struct FfmpegReader {
     blocks: BlockReader<ChildStdout>,
     process: Process,
+    /// Once it has ended: whether it complained of damage that is still to be told.
+    complaint: Option<bool>,
 }
 
 impl FfmpegReader {
@@ -58,6 +60,7 @@ impl FfmpegReader {
             Ok(format) => Ok(Self {
                 blocks: BlockReader::new(format, stdout),
                 process,
+                complaint: None,
             }),
             Err(error) => {
                 // It has ended, or has nothing to say that could be understood.
@@ -80,11 +83,20 @@ impl FfmpegReader {
 impl PacketSource for FfmpegReader {
     fn next(&mut self) -> io::Result<Step> {
         match self.blocks.next()? {
-            Step::End { .. } => {
+            Step::End { .. } if self.complaint.is_none() => {
                 let (succeeded, words) = self.process.end();
-                Ok(Step::End {
-                    cut: !succeeded || !words.is_empty(),
+                let is_complaint = !succeeded || !words.is_empty();
+                let note = Step::Note(format!("ffmpeg complains of this file: {words}"));
+                self.complaint = Some(is_complaint);
+                Ok(if is_complaint {
+                    note
+                } else {
+                    Step::End { cut: false }
                 })
+            }
+            Step::End { .. } if self.complaint == Some(true) => {
+                self.complaint = Some(false);
+                Ok(Step::Damaged { frames: 0 })
             }
             step => Ok(step),
         }

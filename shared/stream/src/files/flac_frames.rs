@@ -129,6 +129,7 @@ impl FlacFrames {
         let mut parameters = AudioCodecParameters::new();
         parameters
             .for_codec(CODEC_ID_FLAC)
+            .with_sample_rate(self.info.rate_hz)
             .with_extra_data(self.info.bytes.to_vec().into_boxed_slice());
         parameters
     }

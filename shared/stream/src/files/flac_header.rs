@@ -10,7 +10,7 @@ pub(super) struct StreamInfo {
     pub(super) bytes: [u8; StreamInfo::BYTES],
     /// The largest number of frames of a block.
     pub(super) block_frames: u64,
-    rate_hz: u32,
+    pub(super) rate_hz: u32,
     channels: u32,
     bits: u32,
     /// Frames of the whole stream, if the encoder knew.

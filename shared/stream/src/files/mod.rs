@@ -22,6 +22,7 @@ mod flac_frames;
 mod flac_header;
 mod iff;
 mod mpeg_tail;
+mod ogg_tail;
 mod open;
 mod packets;
 mod read;

@@ -20,11 +20,10 @@ pub(super) fn ends_with_a_frame(file: &mut File, stream: Range<u64>) -> io::Resu
     const WINDOW_BYTES: u64 = 1 << 15;
     let at = stream.end.saturating_sub(WINDOW_BYTES).max(stream.start);
     let bytes = bytes_at(file, at, stream.end - at)?;
-    let chain = (0..bytes.len()).find_map(|start| {
+    Ok((0..bytes.len()).any(|start| {
         let (frames, rest) = follow(&bytes[start..]);
-        (frames >= SURE_FRAMES).then_some(rest)
-    });
-    Ok(chain == Some(0))
+        frames >= SURE_FRAMES && rest == 0
+    }))
 }
 
 /// Whether a stream begins with a frame that says how many follow.

@@ -28,7 +28,7 @@ use super::flac_frames::FlacFrames;
 use super::iff::{self, Sound};
 use super::section::{Section, bytes_at};
 use super::source::{Container, PacketSource, audio_parameters};
-use super::{FileError, mpeg_tail, tags};
+use super::{FileError, mpeg_tail, ogg_tail, tags};
 
 /// One audio track of a file, ready to be decoded.
 pub(super) struct Opened {
@@ -75,20 +75,43 @@ pub(super) fn open(path: &Path, place: Option<usize>) -> Result<Opened, FileErro
             advice,
         });
     }
-    let range = tags::without_tags(&mut file, metadata.len()).map_err(reading)?;
-    let refused = match regular(path, place, file, range) {
-        Err(error @ (FileError::NotAudio { .. } | FileError::Unsupported { .. })) => error,
-        result => return result,
-    };
-    let Some(container) = media_container(&head) else {
-        return Err(refused);
-    };
-    let what = match (refused, named_codec(&head)) {
+    let mut range = tags::without_tags(&mut file, metadata.len()).map_err(reading)?;
+    let head = bytes_at(&mut file, range.start, 1 << 14).map_err(reading)?;
+    let mut is_cut = false;
+    if head.starts_with(b"OggS")
+        && let Some(end) = ogg_tail::end(&mut file, range.clone()).map_err(reading)?
+    {
+        range.end = end.at;
+        is_cut = !end.is_marked;
+    }
+    let opened = regular(path, place, file, range).or_else(|refused| {
+        let is_unreadable = matches!(
+            refused,
+            FileError::NotAudio { .. } | FileError::Unsupported { .. }
+        );
+        match media_container(&head) {
+            Some(container) if is_unreadable => with_ffmpeg(
+                path,
+                place,
+                described(refused, container, named_codec(&head)),
+            ),
+            _ => Err(refused),
+        }
+    });
+    opened.map(|mut opened| {
+        opened.told.cut |= is_cut;
+        opened
+    })
+}
+
+/// Container and codec, or why they cannot be read.
+fn described(refused: FileError, container: &str, codec: Option<&str>) -> String {
+    match (refused, codec) {
         (_, Some(codec)) => format!("{codec} in {container}"),
         (FileError::Unsupported { what, .. }, None) => what,
+        (FileError::NotAudio { reason, .. }, None) => format!("{container} ({reason})"),
         _ => container.to_owned(),
-    };
-    with_ffmpeg(path, place, what)
+    }
 }
 
 /// Opens what can be read as sound at all.
@@ -193,7 +216,7 @@ fn regular(
         }
         _ => {}
     }
-    let is_mp4 = bytes_at(&mut file, 4, 4).map_err(reading)? == b"ftyp";
+    let is_mp4 = bytes_at(&mut file, range.start + 4, 4).map_err(reading)? == b"ftyp";
     if is_mp4 && !has_index(&mut file, range.end).map_err(reading)? {
         return Err(FileError::NoIndex {
             path: path.to_owned(),

@@ -181,6 +181,10 @@ impl Packets {
                     self.told.cut |= cut;
                     return Ok(None);
                 }
+                Step::Note(note) => {
+                    self.told.notes.push(note);
+                    continue;
+                }
                 Step::Damaged { frames } => {
                     self.damaged_run += u32::from(frames == 0);
                     return Ok(Some(self.damaged(frames)));

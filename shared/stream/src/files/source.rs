@@ -21,6 +21,8 @@ pub(super) enum Step {
         /// As many frames as its header says.
         told_frames: Option<u64>,
     },
+    /// Something that a user should know.
+    Note(String),
     /// Nothing is left. `cut`: the end is missing for certain, since the file ends within a packet or
     /// without the mark that its format has there.
     End { cut: bool },
@@ -39,17 +41,39 @@ pub(super) trait PacketSource: Send {
 pub(super) struct Container {
     format: Box<dyn FormatReader>,
     track_id: u32,
+    /// Where in time the next packet should begin.
+    expected: Option<i64>,
+    /// A packet that follows a gap.
+    late: Option<Packet>,
 }
 
 impl Container {
     pub(super) fn new(format: Box<dyn FormatReader>, track_id: u32) -> Self {
-        Self { format, track_id }
+        Self {
+            format,
+            track_id,
+            expected: None,
+            late: None,
+        }
     }
 
     fn restarted(&mut self) -> Option<AudioCodecParameters> {
         let track = self.format.default_track(TrackType::Audio)?;
         self.track_id = track.id;
+        self.expected = None;
         audio_parameters(track).cloned()
+    }
+
+    /// How many frames are missing in front of a packet: the library passes over pages of Ogg that are
+    /// damaged without a word, and only the times show it.
+    fn gap(&mut self, packet: &Packet) -> u64 {
+        if self.format.format_info().short_name != "ogg" {
+            return 0;
+        }
+        let begins = packet.pts.get();
+        let duration = i64::try_from(packet.dur.get()).unwrap_or(0);
+        let expected = self.expected.replace(begins.saturating_add(duration));
+        u64::try_from(begins.saturating_sub(expected.unwrap_or(begins))).unwrap_or(0)
     }
 
     /// mp3 and ADTS have no mark at their end and can begin and end anywhere, as radio recordings do:
@@ -64,9 +88,18 @@ impl Container {
 
 impl PacketSource for Container {
     fn next(&mut self) -> io::Result<Step> {
+        if let Some(packet) = self.late.take() {
+            return Ok(Step::Packet(packet));
+        }
         loop {
             return Ok(match self.format.next_packet() {
-                Ok(Some(packet)) if packet.track_id == self.track_id => Step::Packet(packet),
+                Ok(Some(packet)) if packet.track_id == self.track_id => match self.gap(&packet) {
+                    0 => Step::Packet(packet),
+                    frames => {
+                        self.late = Some(packet);
+                        Step::Damaged { frames }
+                    }
+                },
                 Ok(Some(_)) => continue,
                 Ok(None) => Step::End { cut: false },
                 Err(CodecError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -14,6 +14,8 @@ pub(super) enum Family {
     Rifx,
     /// AIFF and AIFF-C: as RIFX, with other names for the chunks.
     Aiff,
+    /// Apple's CAF: sizes of 8 bytes, the highest first.
+    Caf,
     /// Sony's Wave64: names of 16 bytes and sizes of 8.
     Wave64,
 }
@@ -23,6 +25,9 @@ impl Family {
     pub(super) fn of(head: &[u8]) -> Option<(Self, u64)> {
         const WAVE64: &[u8; 16] = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00";
         let form = head.get(8..12)?;
+        if head.starts_with(b"caff\0\x01") {
+            return Some((Self::Caf, 8));
+        }
         match head.get(..4)? {
             b"RIFF" | b"RF64" | b"BW64" if form == b"WAVE" => Some((Self::Riff, 12)),
             b"RIFX" if form == b"WAVE" => Some((Self::Rifx, 12)),
@@ -37,7 +42,7 @@ impl Family {
     pub(super) fn u16(self, bytes: &[u8]) -> u16 {
         let bytes = [bytes[0], bytes[1]];
         match self {
-            Self::Rifx | Self::Aiff => u16::from_be_bytes(bytes),
+            Self::Rifx | Self::Aiff | Self::Caf => u16::from_be_bytes(bytes),
             Self::Riff | Self::Wave64 => u16::from_le_bytes(bytes),
         }
     }
@@ -45,7 +50,7 @@ impl Family {
     pub(super) fn u32(self, bytes: &[u8]) -> u32 {
         let bytes = [bytes[0], bytes[1], bytes[2], bytes[3]];
         match self {
-            Self::Rifx | Self::Aiff => u32::from_be_bytes(bytes),
+            Self::Rifx | Self::Aiff | Self::Caf => u32::from_be_bytes(bytes),
             Self::Riff | Self::Wave64 => u32::from_le_bytes(bytes),
         }
     }
@@ -71,6 +76,7 @@ impl Chunk {
     ) -> io::Result<Option<Self>> {
         let header_bytes = match family {
             Family::Riff | Family::Rifx | Family::Aiff => 8,
+            Family::Caf => 12,
             Family::Wave64 => 24,
         };
         if at.checked_add(header_bytes).is_none_or(|body| body > end) {
@@ -83,6 +89,9 @@ impl Chunk {
         };
         let bytes = match family {
             Family::Riff | Family::Rifx | Family::Aiff => u64::from(family.u32(&header[4..])),
+            Family::Caf => header[4..]
+                .first_chunk()
+                .map_or(0, |&size| u64::from_be_bytes(size)),
             // Counted from the start of the header.
             Family::Wave64 => header[16..]
                 .first_chunk()
@@ -100,6 +109,7 @@ impl Chunk {
         let after = self.body.saturating_add(self.bytes);
         let padded = match family {
             Family::Riff | Family::Rifx | Family::Aiff => after.saturating_add(self.bytes & 1),
+            Family::Caf => after,
             Family::Wave64 => after.checked_next_multiple_of(8).unwrap_or(after),
         };
         let careless = padded != after && Self::read(file, family, after, end)?.is_some();

@@ -34,7 +34,7 @@ pub(super) fn of(
 ) -> io::Result<Extent> {
     let start = chunk.body;
     let room = end.saturating_sub(start);
-    let is_wide = family == Family::Wave64;
+    let is_wide = matches!(family, Family::Wave64 | Family::Caf);
     // RF64 keeps the size elsewhere where it does not fit.
     let told = match wide_size {
         Some(size) if chunk.bytes == u64::from(u32::MAX) => size,
@@ -101,7 +101,10 @@ fn rest(file: &mut File, family: Family, chunk: &Chunk, end: u64) -> io::Result<
         let Some(next) = Chunk::read(file, family, at, end)? else {
             break;
         };
-        other |= matches!(&next.name, b"RIFF" | b"RIFX" | b"RF64" | b"riff");
+        other |= matches!(
+            &next.name,
+            b"RIFF" | b"RIFX" | b"RF64" | b"riff" | b"FORM" | b"caff"
+        );
         let after = next.next(file, family, end)?;
         if after > end + 1 {
             break;

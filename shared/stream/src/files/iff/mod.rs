@@ -1,4 +1,4 @@
-//! Files of chunks (IFF): WAV and its relatives RF64, BW64, Wave64 and RIFX, and AIFF, as they are and not
+//! Files of chunks (IFF): WAV and its relatives RF64, BW64, Wave64 and RIFX, AIFF and CAF, as they are and not
 //! as they should be.
 //!
 //! The decoding library takes every size and every field of these headers at its word. Real ones are
@@ -8,6 +8,7 @@
 //! possible and from the file where they are not.
 
 mod aiff;
+mod caf;
 mod chunks;
 mod extent;
 mod wave;
@@ -65,6 +66,8 @@ pub(super) fn parse(file: &mut File, within: Range<u64>) -> io::Result<Option<Ch
             b"COMM" => format = Some(aiff::sound(&head)),
             b"ds64" => sizes = head.get(8..16).and_then(|size| size.try_into().ok()),
             b"fact" => told_frames = head.get(..4).map(|count| family.u32(count)),
+            b"desc" if family == Family::Caf => format = Some(caf::sound(&head)),
+            b"data" if family == Family::Caf => data = Some(caf::data(&chunk)),
             b"data" => data = Some(chunk),
             b"SSND" => data = Some(aiff::data(&chunk, &head)),
             _ => {}
