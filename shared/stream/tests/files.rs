@@ -257,10 +257,14 @@ fn broken_files_are_named_for_what_they_are() {
     let text = "Dear diary, today I renamed a letter to letter.wav.\n".repeat(2000);
     let not_audio = error(&file("letter.wav", text.as_bytes()));
     assert!(
-        matches!(not_audio, FileError::NotAudio { .. }),
+        matches!(not_audio, FileError::NotASong { what: "a text", .. }),
         "{not_audio}"
     );
     assert!(not_audio.to_string().contains("letter.wav"), "{not_audio}");
+
+    let bytes: Vec<u8> = (0..9000_u32).map(|n| (n * n / 7) as u8).collect();
+    let unknown = error(&file("noise.wav", &bytes));
+    assert!(matches!(unknown, FileError::NotAudio { .. }), "{unknown}");
 
     // A whole header, and nothing behind it.
     let whole = folder.path().join("whole.wav");

@@ -109,7 +109,9 @@ fn described(refused: FileError, container: &str, codec: Option<&str>) -> String
     match (refused, codec) {
         (_, Some(codec)) => format!("{codec} in {container}"),
         (FileError::Unsupported { what, .. }, None) => what,
-        (FileError::NotAudio { reason, .. }, None) => format!("{container} ({reason})"),
+        (FileError::NotAudio { reason, .. }, None) if !reason.contains("no suitable format") => {
+            format!("{container} ({reason})")
+        }
         _ => container.to_owned(),
     }
 }
@@ -216,7 +218,7 @@ fn regular(
         }
         _ => {}
     }
-    let is_mp4 = bytes_at(&mut file, range.start + 4, 4).map_err(reading)? == b"ftyp";
+    let is_mp4 = bytes_at(&mut file, 4, 4).map_err(reading)? == b"ftyp";
     if is_mp4 && !has_index(&mut file, range.end).map_err(reading)? {
         return Err(FileError::NoIndex {
             path: path.to_owned(),

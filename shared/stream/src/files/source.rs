@@ -42,7 +42,9 @@ pub(super) struct Container {
     format: Box<dyn FormatReader>,
     track_id: u32,
     /// Where in time the next packet should begin.
-    expected: Option<i64>,
+    expected: i64,
+    /// Packets of this recording so far.
+    packets: u64,
     /// A packet that follows a gap.
     late: Option<Packet>,
 }
@@ -52,7 +54,8 @@ impl Container {
         Self {
             format,
             track_id,
-            expected: None,
+            expected: 0,
+            packets: 0,
             late: None,
         }
     }
@@ -60,20 +63,27 @@ impl Container {
     fn restarted(&mut self) -> Option<AudioCodecParameters> {
         let track = self.format.default_track(TrackType::Audio)?;
         self.track_id = track.id;
-        self.expected = None;
+        self.packets = 0;
         audio_parameters(track).cloned()
     }
 
     /// How many frames are missing in front of a packet: the library passes over pages of Ogg that are
     /// damaged without a word, and only the times show it.
     fn gap(&mut self, packet: &Packet) -> u64 {
+        /// The times of the first packets of Vorbis do not meet: the delay is cut there.
+        const FIRST_PACKETS: u64 = 4;
         if self.format.format_info().short_name != "ogg" {
             return 0;
         }
         let begins = packet.pts.get();
+        let gap = begins.saturating_sub(self.expected);
         let duration = i64::try_from(packet.dur.get()).unwrap_or(0);
-        let expected = self.expected.replace(begins.saturating_add(duration));
-        u64::try_from(begins.saturating_sub(expected.unwrap_or(begins))).unwrap_or(0)
+        self.expected = begins.saturating_add(duration);
+        self.packets += 1;
+        match u64::try_from(gap) {
+            Ok(frames) if self.packets > FIRST_PACKETS => frames,
+            _ => 0,
+        }
     }
 
     /// mp3 and ADTS have no mark at their end and can begin and end anywhere, as radio recordings do:

@@ -8,10 +8,10 @@ ff() { ffmpeg -hide_banner -loglevel error -y -bitexact "$@"; }
 temporary=$(mktemp -d)
 trap 'rm -r "$temporary"' EXIT
 
-# One second of a chord: 44100 frames.
-chord='aevalsrc=0.2*sin(2*PI*220*t)+0.2*sin(2*PI*277*t)+0.1*sin(2*PI*1109*t):s=44100:d=1'
+# One second of a chord and some noise: 44100 frames.
+chord='aevalsrc=0.2*sin(2*PI*220*t)+0.2*sin(2*PI*277*t)+0.1*sin(2*PI*1109*t)+0.02*(random(0)-0.5):s=44100:d=1'
 ff -f lavfi -i "$chord" "$temporary/tone.wav"
-oggenc --quiet --serial 7 -q 0 -o tone.ogg "$temporary/tone.wav"
+oggenc --quiet --serial 7 -q 9 -o tone.ogg "$temporary/tone.wav"
 ff -i "$temporary/tone.wav" -c:a libmp3lame -b:a 64k tone.mp3
 ff -i "$temporary/tone.wav" -c:a aac -b:a 48k -movflags +faststart tone.m4a
 ff -i "$temporary/tone.wav" -c:a aac -b:a 48k -f adts tone.aac

@@ -51,17 +51,15 @@ pub(super) fn of(
         let is_trusted = !is_unknown && told - room > MISCOUNT_BYTES && told < 1 << 62;
         return Ok(extent(room, is_trusted.then_some(told)));
     }
-    let Rest { is_chunks, other } = rest(file, family, chunk, end)?;
+    let sized = |bytes| Chunk { bytes, ..*chunk };
+    let Rest { is_chunks, other } = rest(file, family, &sized(told), end)?;
     if told == 0 && !is_chunks {
         return Ok(extent(room, None));
     }
     // A size of 32 bits in a file of more than 4 GiB begins at 0 again and again.
     const WRAP: u64 = 1 << 32;
     if !is_wide && wide_size.is_none() && !is_chunks && room - told >= WRAP {
-        let wrapped = Chunk {
-            bytes: told + (room - told) / WRAP * WRAP,
-            ..*chunk
-        };
+        let wrapped = sized(told + (room - told) / WRAP * WRAP);
         let fits = rest(file, family, &wrapped, end)?.is_chunks;
         return Ok(extent(if fits { wrapped.bytes } else { room }, None));
     }
