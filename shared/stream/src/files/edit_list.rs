@@ -117,6 +117,14 @@ pub(super) fn has_index(file: &mut File, length: u64) -> io::Result<bool> {
     Ok(find(file, 0..length, *b"moov")?.is_some())
 }
 
+/// Whether a second mp4 follows in the same file.
+pub(super) fn is_joined(file: &mut File, length: u64) -> io::Result<bool> {
+    let Some(first) = find(file, 0..length, *b"ftyp")? else {
+        return Ok(false);
+    };
+    Ok(find(file, first.end..length, *b"ftyp")?.is_some())
+}
+
 /// What makes the last box of an mp4 that was cut off end with the file, so that a reader goes through it
 /// as far as it is there; `None` where nothing is cut off.
 pub(super) fn shortened_last_box(file: &mut File, length: u64) -> io::Result<Option<Patch>> {

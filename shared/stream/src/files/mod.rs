@@ -1,10 +1,13 @@
 //! Audio files in and out, a block at a time.
 //!
-//! - [`FileReader`] decodes wav, aiff, flac, mp3, ogg/vorbis and m4a/aac, with encoder delay and
-//!   padding removed; [`read_clip`] takes a whole file into a [`Clip`].
+//! - [`FileReader`] decodes wav and its relatives, aiff, caf, flac, mp3, ogg/vorbis, mkv and m4a/aac, with
+//!   encoder delay and padding removed where the file tells them; everything else by an [`Ffmpeg`] program
+//!   that is there. It reads every frame that is there: a length in a header is a claim, which neither
+//!   ends a file nor makes a whole one [damaged](Damage). [`read_clip`] takes a whole file into a [`Clip`].
 //!   [`FileReader::open_track`] takes one of several tracks, as `.stem.mp4` files have them.
 //! - [`FileWriter`] encodes wav and flac; a file has its name only once it is complete, and so has any
 //!   other that [`write_file`] writes.
+//! - [`Content`] names what is neither a song nor a model.
 //! - [`to_stereo`] gives a separator the two channels it wants.
 //!
 //! Memory in use does not depend on the length of a file, except in [`read_clip`].

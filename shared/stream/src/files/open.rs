@@ -21,7 +21,7 @@ use symphonia::core::io::{MediaSource, MediaSourceStream};
 
 use super::blocks::BlockReader;
 use super::content::{Content, media_container, named_codec};
-use super::edit_list::{Audible, default_track_id, has_index, shortened_last_box};
+use super::edit_list::{Audible, default_track_id, has_index, is_joined, shortened_last_box};
 use super::ffmpeg::Ffmpeg;
 use super::ffmpeg_reader::FfmpegReader;
 use super::flac_frames::FlacFrames;
@@ -29,6 +29,9 @@ use super::iff::{self, Sound};
 use super::section::{Section, bytes_at};
 use super::source::{Container, PacketSource, audio_parameters};
 use super::{FileError, mpeg_tail, ogg_tail, tags};
+
+/// Why a file is no audio where there is nothing else to say.
+const UNKNOWN: &str = "its first bytes are those of no such format";
 
 /// One audio track of a file, ready to be decoded.
 pub(super) struct Opened {
@@ -109,7 +112,7 @@ fn described(refused: FileError, container: &str, codec: Option<&str>) -> String
     match (refused, codec) {
         (_, Some(codec)) => format!("{codec} in {container}"),
         (FileError::Unsupported { what, .. }, None) => what,
-        (FileError::NotAudio { reason, .. }, None) if !reason.contains("no suitable format") => {
+        (FileError::NotAudio { reason, .. }, None) if reason != UNKNOWN => {
             format!("{container} ({reason})")
         }
         _ => container.to_owned(),
@@ -230,7 +233,13 @@ fn regular(
     };
     let data = section(range.clone(), patch.into_iter().collect()).map_err(reading)?;
     let format = container(path, Box::new(data))?;
-    library(path, place, format, Some(range))
+    let mut opened = library(path, place, format, Some(range.clone()))?;
+    if is_mp4 && is_joined(&mut file, range.end).map_err(reading)? {
+        let note =
+            "another recording follows in the same file; it is not read: split the file to get it";
+        opened.told.notes.push(note.to_owned());
+    }
+    Ok(opened)
 }
 
 /// A track of a container that the decoding library reads; `range` is the stream's place in a file.
@@ -274,10 +283,13 @@ fn library(
         ..Told::default()
     };
     if place.is_none() && count > 1 {
-        told.notes.push(format!(
-            "audio track {} of {count} is read, the default one",
-            chosen + 1
-        ));
+        let which = match name {
+            "isomp4" | "matroska" => "the default one",
+            _ => "the first that can be decoded",
+        };
+        let number = chosen + 1;
+        told.notes
+            .push(format!("audio track {number} of {count} is read, {which}"));
     }
     match name {
         "isomp4" => {
@@ -302,8 +314,7 @@ fn library(
                 told.mpeg = Some(range);
             }
         }
-        "caf" => told.frames = num_frames,
-        // Ogg has a mark at its end; Matroska and ADTS have lengths that are estimates.
+        // Ogg has a mark at its end; the lengths of the others are estimates, or hold padding.
         _ => {}
     }
     let source = Container::new(format, track_id);
@@ -427,6 +438,10 @@ fn unrecognised(path: &Path, error: &CodecError) -> FileError {
         CodecError::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
             FileError::reading(path, io::Error::new(error.kind(), error.to_string()))
         }
+        CodecError::Unsupported(_) => FileError::NotAudio {
+            path: path.to_owned(),
+            reason: UNKNOWN.to_owned(),
+        },
         _ => FileError::NotAudio {
             path: path.to_owned(),
             reason: error.to_string(),

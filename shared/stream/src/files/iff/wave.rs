@@ -114,7 +114,7 @@ fn name(tag: u16, bits: u16) -> String {
         0x31 => "GSM 6.10 in WAV".to_owned(),
         0x92 => "Dolby AC-3 in WAV".to_owned(),
         0xFF | 0x1600 | 0x1610 => "AAC in WAV".to_owned(),
-        0x161 | 0x162 | 0x163 => "Windows Media Audio in WAV".to_owned(),
+        0x161..=0x163 => "Windows Media Audio in WAV".to_owned(),
         0x270 => "ATRAC3 in WAV".to_owned(),
         tag => format!("WAV with codec 0x{tag:04x}"),
     }
