@@ -24,6 +24,7 @@ mod flac;
 mod flac_frames;
 mod flac_header;
 mod iff;
+mod matroska;
 mod mpeg_tail;
 mod ogg_tail;
 mod open;

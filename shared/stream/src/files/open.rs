@@ -26,6 +26,7 @@ use super::ffmpeg::Ffmpeg;
 use super::ffmpeg_reader::FfmpegReader;
 use super::flac_frames::FlacFrames;
 use super::iff::{self, Sound};
+use super::matroska::default_track_number;
 use super::section::{Section, bytes_at};
 use super::source::{Container, PacketSource, audio_parameters};
 use super::{FileError, mpeg_tail, ogg_tail, tags};
@@ -253,6 +254,7 @@ fn library(
     let tracks: Vec<&Track> = audio_tracks(&*format).collect();
     let default_id = match name {
         "isomp4" => default_track_id(path),
+        "matroska" => default_track_number(path),
         _ => None,
     };
     let default_id = default_id

@@ -25,3 +25,5 @@ ff -f lavfi -i 'anoisesrc=d=0.5:r=22050:seed=7:a=0.5' -af apad=pad_dur=2 -c:a li
 # Two audio tracks, the second the default one: 22050 and 44100 frames.
 ff -i "$temporary/tone.wav" -i "$temporary/tone.wav" -filter_complex '[0:a]atrim=duration=0.5[a]' \
     -map '[a]' -map 1:a -c:a aac -b:a 32k -disposition:a:0 0 -disposition:a:1 default two_tracks.m4a
+ff -i "$temporary/tone.wav" -i "$temporary/tone.wav" -filter_complex '[0:a]atrim=duration=0.5[a]' \
+    -map '[a]' -map 1:a -c:a flac -disposition:a:0 0 -disposition:a:1 default two_tracks.mka
