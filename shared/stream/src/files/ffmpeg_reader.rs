@@ -132,7 +132,10 @@ fn said(mut stderr: impl Read) -> String {
     let _ = stderr.by_ref().take(KEPT_BYTES).read_to_end(&mut bytes);
     let _ = io::copy(&mut stderr, &mut io::sink());
     let words = String::from_utf8_lossy(&bytes);
-    words.lines().next().unwrap_or_default().trim().to_owned()
+    let line = words.lines().next().unwrap_or_default();
+    // Without the part of the program that speaks, and its address.
+    let line = line.split_once("] ").map_or(line, |(_, line)| line);
+    line.trim().to_owned()
 }
 
 /// The header of an AU stream: mark, place of the sound, its size, coding, rate and channels.

@@ -56,6 +56,8 @@ pub(super) struct Told {
     pub(super) frames_hint: Option<u64>,
     /// Whether the file is shorter than it says it is, beyond doubt.
     pub(super) cut: bool,
+    /// Whether a sound that is shorter than told was cut off, whatever it ends with.
+    pub(super) is_sure: bool,
     /// Where an MPEG audio stream is in the file.
     pub(super) mpeg: Option<Range<u64>>,
     /// What a user should know.
@@ -293,9 +295,11 @@ fn library(
         told.notes
             .push(format!("audio track {number} of {count} is read, {which}"));
     }
+    let rate_hz = parameters.sample_rate.unwrap_or(0);
+    // Times in milliseconds, and codecs whose first packets overlap, are not exact.
+    let tolerance = u64::from(rate_hz / 10);
     match name {
         "isomp4" => {
-            let rate_hz = parameters.sample_rate.unwrap_or(0);
             told.audible = Audible::from_edit_list(path, track_id, rate_hz)
                 .or_else(|| Audible::from_itunes_tag(&itunes_tag(&mut *format)?));
             told.frames = told.audible.and_then(|it| it.frames).or(num_frames);
@@ -316,7 +320,18 @@ fn library(
                 told.mpeg = Some(range);
             }
         }
-        // Ogg has a mark at its end; the lengths of the others are estimates, or hold padding.
+        // Its last page says how long it is; chained files are longer.
+        "ogg" => {
+            told.frames = num_frames.map(|frames| frames.saturating_sub(tolerance));
+            told.is_sure = true;
+        }
+        // Written when all was there; with other tracks, of the longest of them.
+        "matroska" if format.tracks().len() == 1 => {
+            told.frames = media_seconds(&*format)
+                .map(|seconds| ((seconds * f64::from(rate_hz)) as u64).saturating_sub(tolerance));
+            told.is_sure = true;
+        }
+        // The lengths of the others are estimates, or hold padding.
         _ => {}
     }
     let source = Container::new(format, track_id);
@@ -404,6 +419,13 @@ fn container(
     symphonia::default::get_probe()
         .probe(&hint, stream, Default::default(), Default::default())
         .map_err(|error| unrecognised(path, &error))
+}
+
+/// How long a container says it is.
+fn media_seconds(format: &dyn FormatReader) -> Option<f64> {
+    let media = format.media_info();
+    let (duration, base) = media.duration.zip(media.time_base)?;
+    Some(duration.get() as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get()))
 }
 
 /// The value of Apple's tag about encoder delay, if the file has it.

@@ -136,6 +136,7 @@ impl Packets {
                 .map_err(|error| FileError::reading(&self.path, error))?;
             self.told.cut |= !whole;
         }
+        self.told.cut |= self.told.is_sure && told.is_some_and(|told| told > all);
         if self.told.cut {
             return Ok(());
         }
