@@ -32,7 +32,7 @@ mod packets;
 mod read;
 mod section;
 mod source;
-mod tags;
+mod outer_tags;
 mod temporary;
 mod write;
 

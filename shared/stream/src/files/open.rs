@@ -29,7 +29,7 @@ use super::iff::{self, Sound};
 use super::matroska::default_track_number;
 use super::section::{Section, bytes_at};
 use super::source::{Container, PacketSource, audio_parameters};
-use super::{FileError, mpeg_tail, ogg_tail, tags};
+use super::{FileError, mpeg_tail, ogg_tail, outer_tags};
 
 /// Why a file is no audio where there is nothing else to say.
 const UNKNOWN: &str = "its first bytes are those of no such format";
@@ -81,7 +81,7 @@ pub(super) fn open(path: &Path, place: Option<usize>) -> Result<Opened, FileErro
             advice,
         });
     }
-    let mut range = tags::without_tags(&mut file, metadata.len()).map_err(reading)?;
+    let mut range = outer_tags::without_tags(&mut file, metadata.len()).map_err(reading)?;
     let head = bytes_at(&mut file, range.start, 1 << 14).map_err(reading)?;
     let mut is_cut = false;
     if head.starts_with(b"OggS")
