@@ -15,7 +15,7 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-python3 -m pip install --quiet --disable-pip-version-check --no-compile --target packages numpy==2.2.6 scipy==1.15.3 pyloudnorm==0.2.0 pyebur128==0.1.1 imageio-ffmpeg==0.6.0
+python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-compile --target packages numpy==2.2.6 scipy==1.15.3 pyloudnorm==0.2.0 pyebur128==0.1.1 imageio-ffmpeg==0.6.0
 
 PYTHONPATH=packages OPENBLAS_NUM_THREADS=1 python3 - <<'EOF'
 import re

@@ -14,7 +14,7 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-python3 -m pip install --quiet --disable-pip-version-check --no-compile --target packages numpy==1.26.4 scipy==1.13.1 pandas==2.2.3 museval==0.4.1
+python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-compile --target packages numpy==1.26.4 scipy==1.13.1 pandas==2.2.3 museval==0.4.1 musdb==0.4.2 stempeg==0.2.3
 
 PYTHONPATH=packages OPENBLAS_NUM_THREADS=1 python3 - <<'EOF'
 import warnings

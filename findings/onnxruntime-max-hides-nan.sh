@@ -14,7 +14,7 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-python3 -m pip install --quiet --disable-pip-version-check --no-compile --target packages numpy==2.2.6 onnx==1.23.2 onnxruntime==1.32.0
+python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-compile --target packages numpy==2.2.6 onnx==1.23.2 onnxruntime==1.32.0
 
 PYTHONPATH=packages OPENBLAS_NUM_THREADS=1 python3 - <<'EOF'
 import numpy as np

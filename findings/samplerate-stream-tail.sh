@@ -14,7 +14,7 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-python3 -m pip install --quiet --disable-pip-version-check --no-compile --target packages numpy==2.2.6 samplerate==0.2.4
+python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-compile --target packages numpy==2.2.6 samplerate==0.2.4
 
 PYTHONPATH=packages OPENBLAS_NUM_THREADS=1 python3 - <<'EOF'
 import numpy as np

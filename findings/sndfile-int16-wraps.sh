@@ -13,7 +13,7 @@ set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-python3 -m pip install --quiet --disable-pip-version-check --no-compile --target packages numpy==2.2.6 soundfile==0.14.0
+python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-compile --target packages numpy==2.2.6 soundfile==0.14.0
 
 PYTHONPATH=packages OPENBLAS_NUM_THREADS=1 python3 - <<'EOF'
 import io
