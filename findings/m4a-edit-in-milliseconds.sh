@@ -2,13 +2,13 @@
 # One AAC file has three lengths: FFmpeg 7 keeps the encoder's padding, FFmpeg 9 cuts 26 frames of music off.
 #
 # Seen 2026-11-30: FFmpeg 7.0.2 (imageio-ffmpeg 0.6.0) and 9.0.2 (imageio-ffmpeg 0.8.1), Python 3.11.
-# Guess: the edit list tells the true length, and each version reads 100,001 frames from either version's file.
+# Guess: the edit list holds the true length, and each version reads 100,001 frames from either version's file.
 # Seen, frames read of the 100,001 that were written to an m4a:
 #   written by 7, movie timescale 1000: 7 reads 100352, 9 reads 99975
 #   written by 7, movie timescale 44100: 7 reads 100352, 9 reads 100001
 #   written by 9, movie timescale 44100: 7 reads 100352, 9 reads 100001
 # An edit's length counts in units of the movie, which FFmpeg made milliseconds until lately, rounded down here; 7 and
-# before skip the start that it tells, but not the end, and 9 obeys both.
+# before skip what lies before the edit, but not what lies behind it; 9 skips both.
 # Why it matters: most m4a files in existence were written like the first. A decoder that obeys the end of the edit
 # loses up to a millisecond of each, and "as FFmpeg does" names no length without a version. Stem files (.stem.mp4)
 # should be written with the sample rate as the movie's timescale.

@@ -4,8 +4,8 @@
 # Seen 2026-11-30: onnxruntime 1.32.0, onnx 1.23.2, numpy 2.2.6, Python 3.11.
 # Guess: as in numpy and PyTorch, a maximum over values with a NaN is NaN wherever it stands, and ArgMax finds it.
 # Seen: 64 values from -2 to 2, one of them NaN:
-#   NaN at 0:  ReduceMax nan, ArgMax 0, MaxPool 2.0, ReduceL1 nan
-#   NaN at 32: ReduceMax 2.0, ArgMax 63, MaxPool 2.0, ReduceL1 nan
+#   NaN at 0:  ReduceMax nan, ArgMax 0, MaxPool 2.00, ReduceL1 nan
+#   NaN at 32: ReduceMax 2.00, ArgMax 63, MaxPool 2.00, ReduceL1 nan
 #   NaN at 63: ReduceMax 1.94, ArgMax 62, MaxPool nan, ReduceL1 nan
 # ThresholdedRelu makes 0 of a NaN; Relu, Clip, Max, LSTM and GRU pass it on.
 # Why it matters: a check for NaN by `abs().max()` works in PyTorch, and is blind once the graph is exported. A guard

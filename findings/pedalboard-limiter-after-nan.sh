@@ -8,8 +8,8 @@
 #   Compressor, 100001 frames: 0 frames of exactly 1.0, 70001 frames of NaN
 #   Limiter, 100000 frames: 70000 frames of exactly 1.0, 0 frames of NaN
 # The envelope is NaN as guessed; the clipper behind it makes a number of it, in vectors, except in a left-over frame.
-# Why it matters: a guard that silences a NaN at the end of a chain never sees this one, and 1.0 is the worst that a loudspeaker
-# can be given. A guard belongs in front of a limiter as well as behind the model.
+# Why it matters: a guard that silences a NaN at the end of a chain never sees this one, and constant full scale is the
+# worst that a loudspeaker can be given. A guard belongs in front of a limiter as well as behind the model.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

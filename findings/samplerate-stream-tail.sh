@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A streaming sinc conversion of libsamplerate, fed block by block and told where the input ends, loses its last milliseconds.
+# A streaming sinc conversion by samplerate, fed in blocks and given the end of the input, loses its last milliseconds.
 #
 # Seen 2026-11-30: samplerate 0.2.4 (PyPI, with libsamplerate inside), numpy 2.2.6, Python 3.11.
 # Guess: as many frames as the one-shot call; `end_of_input=True` on the last block brings out what the filter still holds.

@@ -6,7 +6,7 @@
 # Symphonia's `actual_ts` and `required_ts` may differ, which is what a caller throws away.
 # Seen, 80 seeks in noise of peak 0.3; "wrong" is further than 0.01 from the whole decode at or behind the required frame:
 #   libsndfile, a new file object for each seek: 0 begin with wrong sound
-#   libsndfile, one file object for all: 43 begin with wrong sound, for up to 2002 frames, by up to 0.31
+#   libsndfile, one file object for all: 43 begin with wrong sound, for up to 1925 frames, by up to 0.31
 #   symphonia, 80 accurate seeks: 40 begin with wrong sound, for up to 1466 frames, by up to 0.30
 # A packet's bits may begin in packets before it (the bit reservoir), and the run-up does not reach back to them.
 # Why it matters: each random crop of an MP3 for training and each loop point may begin with up to 45 ms of something
