@@ -8,11 +8,24 @@
 //! nice-plug's export macro is not used either, because it exports its plugin objects unfenced.
 #![allow(unsafe_code)] // A foreign boundary: CLAP's C interface.
 
+mod clap_block;
+mod clap_events;
+mod clap_params;
+#[cfg(test)]
+mod fence_tests;
 mod port_fence;
+mod processing;
+mod vst3_buses;
+mod vst3_component;
+mod vst3_controller;
 mod vst3_fence;
 mod vst3_layout;
 mod vst3_mode;
 mod vst3_points;
+mod vst3_processor;
+mod vst3_table;
+#[cfg(test)]
+mod vst3_tests;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;

@@ -1,25 +1,34 @@
-//! Gives every port that the host left empty a preallocated buffer before nice-plug sees it.
+//! Stands between hosts and nice-plug 0.4.2: nothing in a host's call reaches it unbounded.
 //!
-//! Hosts leave ports empty in several ways: fewer ports than the plugin has, `channel_count` 0, no
-//! channel array, or null pointers in it (VST3 hosts do this for inactive buses). nice-plug 0.4.2
-//! does not call `process` when any output is empty, reads one port past the host's array when
-//! there are fewer, and dereferences null channels. Behind the fence it always sees one stereo
-//! input and [`OUTPUT_PORTS`] stereo outputs.
+//! nice-plug
 //!
-//! What the fence sees go by it tells the plugin ([`HostSide`]), and it tells the host the latency:
-//! nice-plug would ask for a restart for that, and every plugin with latency be activated twice.
+//! - does not call `process` when any output is empty, reads one port past the host's array when there are
+//!   fewer, and dereferences null channels. Hosts leave ports empty in several ways: fewer ports than the
+//!   plugin has, `channel_count` 0, no channel array, or null pointers in it (VST3 hosts do this for
+//!   inactive buses). Behind the fence it always sees one stereo input and [`OUTPUT_PORTS`] stereo outputs
+//!   (`clap_block`);
+//! - computes with an event's time as it is, and reads events that are not there (`clap_events`);
+//! - panics in a block that comes before the first activation, and in one that is longer than announced: the
+//!   first is silence, the second is played in steps (`clap_block`);
+//! - panics when a host asks for the parameter behind the last (`clap_params`);
+//! - resets at each start of processing, which to CLAP is waking up (`processing`);
+//! - would ask for a restart to announce a latency, and every plugin with latency be activated twice: the
+//!   fence tells the host.
+//!
+//! What the fence sees go by it tells the plugin ([`HostSide`]).
 //!
 //! nice-plug finds its data through `clap_plugin::plugin_data` alone, so the fence hands the host
-//! a copy of nice-plug's `clap_plugin` with three functions replaced and its own data behind it.
+//! a copy of nice-plug's `clap_plugin` with functions replaced and its own data behind it.
+//!
+//! To be deleted, point by point, when a release of nice-plug does without; 0.4.2 is the newest.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_void};
 use std::num::NonZeroU32;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap_sys::audio_buffer::clap_audio_buffer;
 use clap_sys::ext::audio_ports::{
     CLAP_EXT_AUDIO_PORTS, clap_audio_port_info, clap_plugin_audio_ports,
 };
@@ -27,53 +36,119 @@ use clap_sys::ext::audio_ports_config::{
     CLAP_EXT_AUDIO_PORTS_CONFIG, clap_plugin_audio_ports_config,
 };
 use clap_sys::ext::latency::{CLAP_EXT_LATENCY, clap_host_latency};
+use clap_sys::ext::params::CLAP_EXT_PARAMS;
 use clap_sys::host::clap_host;
 use clap_sys::plugin::clap_plugin;
-use clap_sys::process::{CLAP_PROCESS_ERROR, clap_process, clap_process_status};
 use nice_plug::prelude::{Plugin, ProcessMode};
 use nice_plug::wrapper::clap::Wrapper;
 
-use super::{vst3_layout, vst3_mode};
-use crate::exchange::HostBlock;
+use super::clap_block::{StandIns, process};
+use super::processing::Processing;
+use super::{clap_params, vst3_layout, vst3_processor};
 use crate::host_side::HostSide;
-use crate::plugin::{BunriPlugin, OUTPUT_PORTS};
+use crate::plugin::BunriPlugin;
+#[cfg(doc)]
+use crate::plugin::OUTPUT_PORTS;
 
-/// Every port is stereo.
-const CHANNELS: usize = 2;
+/// Longest block that is prepared for, in frames; a longer one is played in steps.
+pub(super) const MAX_BLOCK_FRAMES: u32 = 1 << 16;
+
+/// Sample rates that make sense, in Hz.
+const RATES_HZ: std::ops::RangeInclusive<f64> = 1_000.0..=1_536_000.0;
+
+/// Whether this is a rate that audio may have.
+pub(super) fn is_playable(rate_hz: f64) -> bool {
+    RATES_HZ.contains(&rate_hz) // which NaN is not
+}
+
+/// What lies behind the fence, beside its `clap_plugin`.
+pub(super) trait Behind {
+    /// Whether the host says, since its latest word on that, that it renders offline.
+    fn is_offline(&self) -> bool;
+
+    /// Takes the latency to tell the host; returns what it was.
+    fn replace_latency(&self, frames: u32) -> u32;
+}
+
+impl Behind for Wrapper<BunriPlugin> {
+    fn is_offline(&self) -> bool {
+        self.current_process_mode.load() == ProcessMode::Offline
+    }
+
+    fn replace_latency(&self, frames: u32) -> u32 {
+        self.current_latency.swap(frames, Ordering::SeqCst)
+    }
+}
 
 /// What the host's plugin pointer points to. `plugin` comes first, so that a pointer to it is a
 /// pointer to the whole.
 #[repr(C)]
-struct FencedPlugin {
+pub(super) struct FencedPlugin {
     plugin: clap_plugin,
-    inner: *const clap_plugin,
+    pub(super) inner: *const clap_plugin,
     /// nice-plug's own, behind `inner`.
-    wrapper: *const Wrapper<BunriPlugin>,
+    behind: *const dyn Behind,
     host: *const clap_host,
-    host_side: Arc<HostSide>,
-    /// Main thread only.
-    active: Cell<bool>,
-    /// Touched by `activate` and `process` only, which CLAP never runs at the same time.
-    scratch: UnsafeCell<Scratch>,
+    pub(super) host_side: Arc<HostSide>,
+    active: AtomicBool,
+    /// Touched by `activate`, `deactivate` and the audio thread's functions only, which CLAP never runs at
+    /// the same time.
+    audio: UnsafeCell<Audio>,
 }
 
-/// Stand-ins for what the host did not provide. Never shared between ports: nice-plug makes
-/// mutable slices of all outputs at once.
+/// What belongs to the audio thread while the plugin is active.
 #[derive(Default)]
-struct Scratch {
-    frames: usize,
-    /// Stays silent: nice-plug only reads inputs.
-    input: Vec<f32>,
-    /// `[port * CHANNELS + channel][frames]`, written and never read.
-    outputs: Vec<Vec<f32>>,
+pub(super) struct Audio {
+    pub(super) stand_ins: StandIns,
+    pub(super) processing: Processing,
+    /// Whether nice-plug was told that processing started.
+    started: bool,
 }
 
-impl Scratch {
-    fn new(frames: usize) -> Self {
-        Self {
-            frames,
-            input: vec![0.0; frames],
-            outputs: vec![vec![0.0; frames]; OUTPUT_PORTS * CHANNELS],
+impl FencedPlugin {
+    pub(super) fn is_active(&self) -> bool {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_offline(&self) -> bool {
+        // SAFETY: as the caller of `fence` promised.
+        unsafe { (*self.behind).is_offline() }
+    }
+
+    /// # Safety
+    /// Only in a function that CLAP runs at the same time as no other of these.
+    #[allow(clippy::mut_from_ref)] // the host's threads stand for the borrow checker here
+    pub(super) unsafe fn audio(&self) -> &mut Audio {
+        // SAFETY: as the caller promises.
+        unsafe { &mut *self.audio.get() }
+    }
+
+    /// Tells nice-plug, where it was not told in this activation, that processing starts.
+    ///
+    /// # Safety
+    /// On the audio thread, active.
+    pub(super) unsafe fn start(&self) -> bool {
+        // SAFETY: as the caller promises; nice-plug's object is alive until `destroy`.
+        unsafe {
+            let audio = self.audio();
+            if !audio.started {
+                let start = (*self.inner).start_processing;
+                audio.started = start.is_some_and(|start| start(self.inner));
+            }
+            audio.started
+        }
+    }
+
+    /// Forgets what was played.
+    ///
+    /// # Safety
+    /// On the audio thread, active.
+    pub(super) unsafe fn forget(&self) {
+        // SAFETY: as the caller promises; nice-plug's object is alive until `destroy`.
+        unsafe {
+            if let Some(reset) = (*self.inner).reset {
+                reset(self.inner);
+            }
         }
     }
 }
@@ -82,11 +157,11 @@ impl Scratch {
 /// `destroy`.
 ///
 /// # Safety
-/// `inner` must be the plugin object of `wrapper`, alive until its `destroy` is called, and `host`
+/// `inner` must be the plugin object of `behind`, alive until its `destroy` is called, and `host`
 /// the host that it was made with, alive as long.
 pub(super) unsafe fn fence(
     inner: *const clap_plugin,
-    wrapper: *const Wrapper<BunriPlugin>,
+    behind: *const dyn Behind,
     host: *const clap_host,
     host_side: Arc<HostSide>,
 ) -> *const clap_plugin {
@@ -96,17 +171,20 @@ pub(super) unsafe fn fence(
     let mut plugin = unsafe { *inner };
     plugin.activate = Some(activate);
     plugin.deactivate = Some(deactivate);
+    plugin.start_processing = Some(start_processing);
+    plugin.stop_processing = Some(stop_processing);
+    plugin.reset = Some(reset);
     plugin.process = Some(process);
     plugin.get_extension = Some(get_extension);
     plugin.destroy = Some(destroy);
     Box::into_raw(Box::new(FencedPlugin {
         plugin,
         inner,
-        wrapper,
+        behind,
         host,
         host_side,
-        active: Cell::new(false),
-        scratch: UnsafeCell::default(),
+        active: AtomicBool::new(false),
+        audio: UnsafeCell::default(),
     }))
     .cast_const()
     .cast()
@@ -118,22 +196,38 @@ unsafe extern "C" fn activate(
     min_frames: u32,
     max_frames: u32,
 ) -> bool {
+    if plugin.is_null() || !is_playable(rate_hz) {
+        return false;
+    }
     // SAFETY: hosts get no other plugin pointers than those from `fence`.
     let fenced = unsafe { &*plugin.cast::<FencedPlugin>() };
+    if fenced.is_active() {
+        return false;
+    }
+    let max_frames = max_frames.clamp(1, MAX_BLOCK_FRAMES);
     // SAFETY: by CLAP the plugin is inactive, so no `process` is running.
-    unsafe { *fenced.scratch.get() = Scratch::new(max_frames as usize) };
+    unsafe { fenced.audio() }.stand_ins = StandIns::new(max_frames);
     // SAFETY: nice-plug's object is alive until `destroy`.
     let activated = match unsafe { (*fenced.inner).activate } {
-        // SAFETY: the object's own function, with the host's arguments unchanged.
-        Some(activate) => unsafe { activate(fenced.inner, rate_hz, min_frames, max_frames) },
+        // SAFETY: the object's own function, with the host's arguments in their bounds.
+        Some(activate) => unsafe {
+            activate(
+                fenced.inner,
+                rate_hz,
+                min_frames.min(max_frames),
+                max_frames,
+            )
+        },
         None => false,
     };
-    fenced.active.set(activated);
+    fenced.active.store(activated, Ordering::Relaxed);
     if activated {
         let latency_frames = fenced.host_side.latency_frames() as u32;
+        // SAFETY: as above.
+        unsafe { fenced.audio() }.processing = Processing::new(u64::from(latency_frames));
         // SAFETY: as the caller of `fence` promised.
-        let told = unsafe { &(*fenced.wrapper).current_latency };
-        if told.swap(latency_frames, Ordering::SeqCst) != latency_frames {
+        let told = unsafe { (*fenced.behind).replace_latency(latency_frames) };
+        if told != latency_frames {
             // SAFETY: the host is alive, and this is the main thread, in `activate`, where by CLAP
             // the latency may change.
             unsafe { tell_latency_changed(fenced.host) };
@@ -143,20 +237,63 @@ unsafe extern "C" fn activate(
 }
 
 unsafe extern "C" fn deactivate(plugin: *const clap_plugin) {
-    // SAFETY: hosts get no other plugin pointers than those from `fence`.
-    let fenced = unsafe { &*plugin.cast::<FencedPlugin>() };
-    fenced.active.set(false);
-    // SAFETY: nice-plug's object is alive until `destroy`.
-    if let Some(deactivate) = unsafe { (*fenced.inner).deactivate } {
-        // SAFETY: as above.
-        unsafe { deactivate(fenced.inner) };
+    if plugin.is_null() {
+        return;
+    }
+    // SAFETY: hosts get no other plugin pointers than those from `fence`; nice-plug's object is alive until
+    // `destroy`, and by CLAP no `process` is running.
+    unsafe {
+        let fenced = &*plugin.cast::<FencedPlugin>();
+        fenced.active.store(false, Ordering::Relaxed);
+        if std::mem::take(&mut fenced.audio().started)
+            && let Some(stop) = (*fenced.inner).stop_processing
+        {
+            stop(fenced.inner);
+        }
+        if let Some(deactivate) = (*fenced.inner).deactivate {
+            deactivate(fenced.inner);
+        }
+    }
+}
+
+unsafe extern "C" fn start_processing(plugin: *const clap_plugin) -> bool {
+    if plugin.is_null() {
+        return false;
+    }
+    // SAFETY: hosts get no other plugin pointers than those from `fence`; by CLAP the audio thread.
+    unsafe {
+        let fenced = &*plugin.cast::<FencedPlugin>();
+        fenced.is_active() && fenced.start()
+    }
+}
+
+/// Ends nothing: to CLAP the plugin goes to sleep, and what is on the way is heard when it wakes.
+unsafe extern "C" fn stop_processing(_plugin: *const clap_plugin) {}
+
+unsafe extern "C" fn reset(plugin: *const clap_plugin) {
+    if plugin.is_null() {
+        return;
+    }
+    // SAFETY: hosts get no other plugin pointers than those from `fence`; by CLAP the audio thread.
+    unsafe {
+        let fenced = &*plugin.cast::<FencedPlugin>();
+        if vst3_processor::stopping() {
+            fenced.audio().processing.stop();
+        } else if fenced.is_active() {
+            fenced.forget();
+        }
     }
 }
 
 unsafe extern "C" fn get_extension(plugin: *const clap_plugin, id: *const c_char) -> *const c_void {
     // SAFETY: where it is not null, by CLAP a zero-terminated string.
-    if !id.is_null() && unsafe { CStr::from_ptr(id) } == CLAP_EXT_AUDIO_PORTS {
+    let name = (!id.is_null()).then(|| unsafe { CStr::from_ptr(id) });
+    if plugin.is_null() || name.is_none() {
+        return ptr::null();
+    } else if name == Some(CLAP_EXT_AUDIO_PORTS) {
         return (&raw const AUDIO_PORTS).cast();
+    } else if name == Some(CLAP_EXT_PARAMS) {
+        return (&raw const clap_params::PARAMS).cast();
     }
     // SAFETY: hosts get no other plugin pointers than those from `fence`; it is handed on as it is.
     unsafe { inner_extension::<c_void>(plugin, id) }.map_or(ptr::null(), ptr::from_ref)
@@ -166,7 +303,10 @@ unsafe extern "C" fn get_extension(plugin: *const clap_plugin, id: *const c_char
 ///
 /// # Safety
 /// `plugin` must be one of `fence`'s, and `E` by CLAP what `id` names.
-unsafe fn inner_extension<'a, E>(plugin: *const clap_plugin, id: *const c_char) -> Option<&'a E> {
+pub(super) unsafe fn inner_extension<'a, E>(
+    plugin: *const clap_plugin,
+    id: *const c_char,
+) -> Option<&'a E> {
     // SAFETY: as the caller promises; nice-plug's object is alive until `destroy`, and what it gives
     // out with it.
     unsafe {
@@ -217,7 +357,7 @@ unsafe fn select_wanted_layout(plugin: *const clap_plugin) {
         .position(|layout| layout.main_input_channels.map(NonZeroU32::get) == Some(channels));
     // SAFETY: as in `port_count`; layouts are numbered by their place.
     unsafe {
-        if (*plugin.cast::<FencedPlugin>()).active.get() {
+        if (*plugin.cast::<FencedPlugin>()).is_active() {
             return; // it would not be heeded before the next activation
         }
         let layouts = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS_CONFIG.as_ptr());
@@ -268,110 +408,14 @@ impl HostPointer {
 }
 
 unsafe extern "C" fn destroy(plugin: *const clap_plugin) {
+    if plugin.is_null() {
+        return;
+    }
     // SAFETY: made by `Box::into_raw` in `fence`; by CLAP this is the last use of the pointer.
     let fenced = unsafe { Box::from_raw(plugin.cast_mut().cast::<FencedPlugin>()) };
     // SAFETY: alive until this very call.
     if let Some(destroy) = unsafe { (*fenced.inner).destroy } {
         // SAFETY: as above.
         unsafe { destroy(fenced.inner) };
-    }
-}
-
-/// Real-time safe: no locks, no allocation, no system calls of its own.
-unsafe extern "C" fn process(
-    plugin: *const clap_plugin,
-    process: *const clap_process,
-) -> clap_process_status {
-    if plugin.is_null() || process.is_null() {
-        return CLAP_PROCESS_ERROR;
-    }
-    // SAFETY: hosts get no other plugin pointers than those from `fence`; `process` is not null,
-    // so by CLAP valid for this call.
-    let (fenced, host) = unsafe { (&*plugin.cast::<FencedPlugin>(), &*process) };
-    // SAFETY: by CLAP neither `activate` nor another `process` runs now.
-    let scratch = unsafe { &mut *fenced.scratch.get() };
-    // SAFETY: as the caller of `fence` promised.
-    let mode = unsafe { &(*fenced.wrapper).current_process_mode };
-    fenced.host_side.begin_block(HostBlock {
-        frames: host.frames_count as usize,
-        offline: mode.load() == ProcessMode::Offline || vst3_mode::says_offline(host),
-    });
-    if host.frames_count as usize > scratch.frames {
-        return CLAP_PROCESS_ERROR; // more than the host itself announced in `activate`
-    }
-
-    let mut input_channels = [scratch.input.as_mut_ptr(); CHANNELS];
-    let mut output_channels = [[ptr::null_mut(); CHANNELS]; OUTPUT_PORTS];
-    for (channel, buffer) in output_channels
-        .iter_mut()
-        .flatten()
-        .zip(&mut scratch.outputs)
-    {
-        *channel = buffer.as_mut_ptr();
-    }
-    if !host.audio_inputs.is_null() && host.audio_inputs_count > 0 {
-        // SAFETY: the host's array has at least one port.
-        unsafe { take_channels(&*host.audio_inputs, &mut input_channels) };
-    }
-    let host_outputs = if host.audio_outputs.is_null() {
-        0
-    } else {
-        (host.audio_outputs_count as usize).min(OUTPUT_PORTS)
-    };
-    for (index, channels) in output_channels.iter_mut().enumerate().take(host_outputs) {
-        // SAFETY: `index` lies within the host's array, which is ours to write during the call.
-        unsafe {
-            let port = &mut *host.audio_outputs.add(index);
-            take_channels(port, channels);
-            port.constant_mask = 0;
-        }
-    }
-
-    let input_port = stereo(&mut input_channels);
-    let mut output_ports = output_channels.each_mut().map(stereo);
-    let whole = clap_process {
-        audio_inputs: &raw const input_port,
-        audio_inputs_count: 1,
-        audio_outputs: output_ports.as_mut_ptr(),
-        audio_outputs_count: OUTPUT_PORTS as u32,
-        ..*host
-    };
-    // SAFETY: nice-plug's object is alive until `destroy`.
-    match unsafe { (*fenced.inner).process } {
-        // SAFETY: every channel of `whole` points to at least `frames_count` samples, of the host's
-        // or of `scratch`, and no two outputs overlap unless the host's do.
-        Some(process) => unsafe { process(fenced.inner, &raw const whole) },
-        None => CLAP_PROCESS_ERROR,
-    }
-}
-
-/// Overwrites those stand-ins for which the host has a channel.
-///
-/// # Safety
-/// By CLAP, `data32` is null or an array of `channel_count` pointers.
-unsafe fn take_channels(port: &clap_audio_buffer, channels: &mut [*mut f32; CHANNELS]) {
-    if port.data32.is_null() {
-        return;
-    }
-    for (index, channel) in channels
-        .iter_mut()
-        .enumerate()
-        .take(port.channel_count as usize)
-    {
-        // SAFETY: within the array, as the caller promises.
-        let host_channel = unsafe { *port.data32.add(index) };
-        if !host_channel.is_null() {
-            *channel = host_channel;
-        }
-    }
-}
-
-fn stereo(channels: &mut [*mut f32; CHANNELS]) -> clap_audio_buffer {
-    clap_audio_buffer {
-        data32: channels.as_mut_ptr(),
-        data64: ptr::null_mut(),
-        channel_count: CHANNELS as u32,
-        latency: 0,
-        constant_mask: 0,
     }
 }
