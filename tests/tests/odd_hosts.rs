@@ -32,7 +32,6 @@ fn blocks_longer_than_announced_are_played() {
                 assert_near(&buses[0], &delayed(&input, latency), 1e-6, "main");
             });
         }
-        // vst3-host reads what it has announced, so the bare host does what that cannot.
         let ways = |ways: Ways| Ways {
             block_frames: 5000,
             ..ways
@@ -84,7 +83,8 @@ fn stops_around_every_block_are_not_heard() {
 
 /// Plays through a VST3 host with these ways: the main bus must be the delayed input.
 fn bare(case: &str, change: impl Fn(Ways) -> Ways) {
-    let library = vst3_library(&Bundles::new().path(Format::Vst3));
+    let bundles = Bundles::new();
+    let library = vst3_library(&bundles.path(Format::Vst3));
     let setup = Setup::export(BLOCK);
     let ways = change(Ways::ordinary(&setup, Pace::Offline));
     table::case(case, "bare (VST3)", || {

@@ -10,8 +10,8 @@ use clap_sys::process::{
 };
 
 use super::clap_events::BlockEvents;
+use super::clap_fence::FencedPlugin;
 use super::clap_params::{self, writable};
-use super::port_fence::FencedPlugin;
 use super::vst3_mode;
 use crate::exchange::HostBlock;
 use crate::plugin::OUTPUT_PORTS;

@@ -11,7 +11,7 @@ use clap_sys::id::clap_id;
 use clap_sys::plugin::clap_plugin;
 
 use super::clap_events::BlockEvents;
-use super::port_fence::inner_extension;
+use super::clap_fence::inner_extension;
 
 /// What a host gets under the name of parameters.
 pub(super) static PARAMS: clap_plugin_params = clap_plugin_params {

@@ -18,7 +18,7 @@ use clap_sys::process::{
     CLAP_PROCESS_CONTINUE, CLAP_PROCESS_ERROR, clap_process, clap_process_status,
 };
 
-use super::port_fence::{Behind, MAX_BLOCK_FRAMES, fence};
+use super::clap_fence::{Behind, MAX_BLOCK_FRAMES, fence};
 use crate::host_side::HostSide;
 use crate::plugin::OUTPUT_PORTS;
 

@@ -2,7 +2,7 @@
 //!
 //! clap-wrapper 0.3.1 takes the arrangements that its CLAP's ports have at the moment, and no other. So
 //! the ports are changed while it compares: it asks for them within the host's call, on the same
-//! thread, and the port fence then selects the layout that was asked for here ([`wanted_input_channels`]).
+//! thread, and the CLAP fence then selects the layout that was asked for here ([`wanted_input_channels`]).
 //! One channel is the left speaker to the wrapper, and the centre to VST3: that is translated both ways.
 //!
 //! To be deleted when clap-wrapper asks the CLAP's `audio-ports-config` for other layouts; 0.3.1 does not.

@@ -4,7 +4,7 @@
 //!
 //! - plays nothing unless every bus comes with all of its channels, but hosts leave them out of inactive
 //!   buses (JUCE's do), or pass fewer buses. It always gets one input of the channels that it wants and
-//!   [`OUTPUT_PORTS`] stereo outputs, with null channels where the host has none (the port fence gives
+//!   [`OUTPUT_PORTS`] stereo outputs, with null channels where the host has none (the CLAP fence gives
 //!   those buffers);
 //! - takes of each parameter's points in a block the last: it gets every point as a queue of its own
 //!   (`vst3_points`), within the block;
@@ -26,7 +26,7 @@ use vst3::Steinberg::Vst::{
 };
 use vst3::Steinberg::{TBool, kInvalidArgument, kNotInitialized, kResultOk, tresult, uint32};
 
-use super::port_fence::{MAX_BLOCK_FRAMES, is_playable};
+use super::clap_fence::{MAX_BLOCK_FRAMES, is_playable};
 use super::vst3_buses::{CHANNELS, channels, silence_all_but, stereo};
 use super::vst3_layout;
 use super::vst3_mode::OfflineCall;

@@ -18,7 +18,7 @@ use vst3::Steinberg::{
 };
 use vst3::{Class, ComPtr, ComWrapper};
 
-use super::port_fence::MAX_BLOCK_FRAMES;
+use super::clap_fence::MAX_BLOCK_FRAMES;
 use super::vst3_controller::{CONTROLLER, fence_controller};
 use super::vst3_points::PointByPoint;
 use super::vst3_processor::{PROCESSOR, fence_processor};

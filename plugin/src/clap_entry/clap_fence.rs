@@ -10,7 +10,8 @@
 //! - computes with an event's time as it is, and reads events that are not there (`clap_events`);
 //! - panics in a block that comes before the first activation, and in one that is longer than announced: the
 //!   first is silence, the second is played in steps (`clap_block`);
-//! - panics when a host asks for the parameter behind the last (`clap_params`);
+//! - panics when a host asks for the parameter behind the last (`clap_params`), and trusts a stream that has
+//!   read more than there was room for (`clap_state`);
 //! - resets at each start of processing, which to CLAP is waking up (`processing`);
 //! - would ask for a restart to announce a latency, and every plugin with latency be activated twice: the
 //!   fence tells the host.
@@ -24,27 +25,22 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_void};
-use std::num::NonZeroU32;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap_sys::ext::audio_ports::{
-    CLAP_EXT_AUDIO_PORTS, clap_audio_port_info, clap_plugin_audio_ports,
-};
-use clap_sys::ext::audio_ports_config::{
-    CLAP_EXT_AUDIO_PORTS_CONFIG, clap_plugin_audio_ports_config,
-};
+use clap_sys::ext::audio_ports::CLAP_EXT_AUDIO_PORTS;
 use clap_sys::ext::latency::{CLAP_EXT_LATENCY, clap_host_latency};
 use clap_sys::ext::params::CLAP_EXT_PARAMS;
+use clap_sys::ext::state::CLAP_EXT_STATE;
 use clap_sys::host::clap_host;
 use clap_sys::plugin::clap_plugin;
-use nice_plug::prelude::{Plugin, ProcessMode};
+use nice_plug::prelude::ProcessMode;
 use nice_plug::wrapper::clap::Wrapper;
 
 use super::clap_block::{StandIns, process};
 use super::processing::Processing;
-use super::{clap_params, vst3_layout, vst3_processor};
+use super::{clap_params, clap_ports, clap_state, vst3_processor};
 use crate::host_side::HostSide;
 use crate::plugin::BunriPlugin;
 #[cfg(doc)]
@@ -286,14 +282,17 @@ unsafe extern "C" fn reset(plugin: *const clap_plugin) {
 }
 
 unsafe extern "C" fn get_extension(plugin: *const clap_plugin, id: *const c_char) -> *const c_void {
-    // SAFETY: where it is not null, by CLAP a zero-terminated string.
-    let name = (!id.is_null()).then(|| unsafe { CStr::from_ptr(id) });
-    if plugin.is_null() || name.is_none() {
+    if plugin.is_null() || id.is_null() {
         return ptr::null();
-    } else if name == Some(CLAP_EXT_AUDIO_PORTS) {
-        return (&raw const AUDIO_PORTS).cast();
-    } else if name == Some(CLAP_EXT_PARAMS) {
+    }
+    // SAFETY: not null, so by CLAP a zero-terminated string.
+    let name = unsafe { CStr::from_ptr(id) };
+    if name == CLAP_EXT_AUDIO_PORTS {
+        return (&raw const clap_ports::PORTS).cast();
+    } else if name == CLAP_EXT_PARAMS {
         return (&raw const clap_params::PARAMS).cast();
+    } else if name == CLAP_EXT_STATE {
+        return (&raw const clap_state::STATE).cast();
     }
     // SAFETY: hosts get no other plugin pointers than those from `fence`; it is handed on as it is.
     unsafe { inner_extension::<c_void>(plugin, id) }.map_or(ptr::null(), ptr::from_ref)
@@ -312,59 +311,6 @@ pub(super) unsafe fn inner_extension<'a, E>(
     unsafe {
         let inner = (*plugin.cast::<FencedPlugin>()).inner;
         (*inner).get_extension?(inner, id).cast::<E>().as_ref()
-    }
-}
-
-/// nice-plug's, but for the layout, which a VST3 host may ask for in the same call.
-static AUDIO_PORTS: clap_plugin_audio_ports = clap_plugin_audio_ports {
-    count: Some(port_count),
-    get: Some(port_info),
-};
-
-unsafe extern "C" fn port_count(plugin: *const clap_plugin, is_input: bool) -> u32 {
-    // SAFETY: hosts get no other plugin pointers than those from `fence`, and call this on the main
-    // thread; the name's structure is this.
-    unsafe {
-        select_wanted_layout(plugin);
-        let ports = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS.as_ptr());
-        let count = ports.and_then(|ports: &clap_plugin_audio_ports| ports.count);
-        count.map_or(0, |count| count(plugin, is_input))
-    }
-}
-
-unsafe extern "C" fn port_info(
-    plugin: *const clap_plugin,
-    index: u32,
-    is_input: bool,
-    info: *mut clap_audio_port_info,
-) -> bool {
-    // SAFETY: as in `port_count`.
-    unsafe {
-        let ports = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS.as_ptr());
-        let get = ports.and_then(|ports: &clap_plugin_audio_ports| ports.get);
-        get.is_some_and(|get| get(plugin, index, is_input, info))
-    }
-}
-
-/// # Safety
-/// `plugin` must be one of `fence`'s, on the main thread.
-unsafe fn select_wanted_layout(plugin: *const clap_plugin) {
-    let Some(channels) = vst3_layout::wanted_input_channels() else {
-        return;
-    };
-    let layout = BunriPlugin::AUDIO_IO_LAYOUTS
-        .iter()
-        .position(|layout| layout.main_input_channels.map(NonZeroU32::get) == Some(channels));
-    // SAFETY: as in `port_count`; layouts are numbered by their place.
-    unsafe {
-        if (*plugin.cast::<FencedPlugin>()).is_active() {
-            return; // it would not be heeded before the next activation
-        }
-        let layouts = inner_extension(plugin, CLAP_EXT_AUDIO_PORTS_CONFIG.as_ptr());
-        let select = layouts.and_then(|layouts: &clap_plugin_audio_ports_config| layouts.select);
-        if let (Some(layout), Some(select)) = (layout, select) {
-            select(plugin, layout as u32);
-        }
     }
 }
 
