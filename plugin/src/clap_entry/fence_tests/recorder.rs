@@ -1,4 +1,4 @@
-//! The fence, by what it hands on to a plugin that only writes that down.
+//! A plugin behind the fence that writes down what reaches it, and a host's ways with it.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_void};
@@ -8,23 +8,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use clap_sys::audio_buffer::clap_audio_buffer;
 use clap_sys::events::{
-    CLAP_CORE_EVENT_SPACE_ID, CLAP_EVENT_NOTE_ON, CLAP_EVENT_PARAM_VALUE, clap_event_header,
-    clap_event_param_value, clap_input_events, clap_output_events,
+    CLAP_CORE_EVENT_SPACE_ID, CLAP_EVENT_PARAM_VALUE, clap_event_header, clap_event_param_value,
+    clap_input_events, clap_output_events,
 };
 use clap_sys::ext::params::{CLAP_EXT_PARAMS, clap_param_info, clap_plugin_params};
+use clap_sys::ext::state::{CLAP_EXT_STATE, clap_plugin_state};
 use clap_sys::host::clap_host;
 use clap_sys::plugin::clap_plugin;
-use clap_sys::process::{
-    CLAP_PROCESS_CONTINUE, CLAP_PROCESS_ERROR, clap_process, clap_process_status,
-};
+use clap_sys::process::{CLAP_PROCESS_CONTINUE, clap_process, clap_process_status};
+use clap_sys::stream::clap_istream;
 
-use super::clap_fence::{Behind, MAX_BLOCK_FRAMES, fence};
+use super::super::clap_fence::{Behind, fence};
 use crate::host_side::HostSide;
 use crate::plugin::OUTPUT_PORTS;
 
 /// What reached the plugin behind the fence.
 #[derive(Clone, Debug, PartialEq)]
-enum Call {
+pub(super) enum Call {
     Activate(f64, u32, u32),
     Deactivate,
     Start,
@@ -34,12 +34,15 @@ enum Call {
     Process(u32, i64, Vec<(u32, f64)>),
     Flush(Vec<(u32, f64)>),
     Info(u32),
+    /// What its stream has read.
+    Load(i64),
 }
 
-struct Recorder {
+pub(super) struct Recorder {
     calls: RefCell<Vec<Call>>,
     latency_frames: AtomicU32,
     params: clap_plugin_params,
+    state: clap_plugin_state,
 }
 
 impl Behind for Recorder {
@@ -124,6 +127,8 @@ unsafe extern "C" fn extension(plugin: *const clap_plugin, id: *const c_char) ->
         let recorder = &*(*plugin).plugin_data.cast::<Recorder>();
         if CStr::from_ptr(id) == CLAP_EXT_PARAMS {
             (&raw const recorder.params).cast()
+        } else if CStr::from_ptr(id) == CLAP_EXT_STATE {
+            (&raw const recorder.state).cast()
         } else {
             ptr::null()
         }
@@ -153,6 +158,17 @@ unsafe extern "C" fn flush(
     unsafe { record(plugin, Call::Flush(read(events))) };
 }
 
+/// Reads eight bytes.
+unsafe extern "C" fn load(plugin: *const clap_plugin, stream: *const clap_istream) -> bool {
+    let mut bytes = [0_u8; 8];
+    // SAFETY: as above.
+    unsafe {
+        let read = (*stream).read.unwrap()(stream, bytes.as_mut_ptr().cast(), 8);
+        record(plugin, Call::Load(read));
+    }
+    true
+}
+
 /// Time and value of each parameter event, asked for as nice-plug asks.
 ///
 /// # Safety
@@ -176,14 +192,14 @@ unsafe fn read(events: *const clap_input_events) -> Vec<(u32, f64)> {
 }
 
 /// A recorder behind the fence, and a host's ways with it.
-struct Host {
+pub(super) struct Host {
     recorder: Box<Recorder>,
     _behind_and_before: (Box<clap_plugin>, Box<clap_host>),
-    plugin: *const clap_plugin,
+    pub(super) plugin: *const clap_plugin,
 }
 
 impl Host {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let recorder = Box::new(Recorder {
             calls: RefCell::default(),
             latency_frames: AtomicU32::new(0),
@@ -194,6 +210,10 @@ impl Host {
                 value_to_text: None,
                 text_to_value: None,
                 flush: Some(flush),
+            },
+            state: clap_plugin_state {
+                save: None,
+                load: Some(load),
             },
         });
         let inner = Box::new(clap_plugin {
@@ -233,27 +253,30 @@ impl Host {
         }
     }
 
-    fn activated(max_frames: u32) -> Self {
+    pub(super) fn activated(max_frames: u32) -> Self {
         let host = Self::new();
         assert!(host.activate(48_000.0, max_frames));
         host.calls();
         host
     }
 
-    fn activate(&self, rate_hz: f64, max_frames: u32) -> bool {
+    pub(super) fn activate(&self, rate_hz: f64, max_frames: u32) -> bool {
         // SAFETY: the fence's own plugin, here and below.
         unsafe { (*self.plugin).activate.unwrap()(self.plugin, rate_hz, 1, max_frames) }
     }
 
     /// Starts processing, stops it, or resets.
-    fn call(&self, function: fn(&clap_plugin) -> Option<unsafe extern "C" fn(*const clap_plugin)>) {
+    pub(super) fn call(
+        &self,
+        function: fn(&clap_plugin) -> Option<unsafe extern "C" fn(*const clap_plugin)>,
+    ) {
         // SAFETY: as above.
         unsafe { function(&*self.plugin).unwrap()(self.plugin) }
     }
 
     /// Plays a block of zeros into buses of so many ports and channels, with these events; returns what
     /// they then hold, which was 9 before.
-    fn play(
+    pub(super) fn play(
         &self,
         frames: u32,
         (ports, channels): (usize, usize),
@@ -283,7 +306,7 @@ impl Host {
     }
 
     /// What the plugin was called for since this was last asked.
-    fn calls(&self) -> Vec<Call> {
+    pub(super) fn calls(&self) -> Vec<Call> {
         self.recorder.calls.take()
     }
 }
@@ -306,14 +329,14 @@ fn port(channels: &mut [*mut f32]) -> clap_audio_buffer {
 }
 
 /// A host's events; `None` is null.
-struct Events(Vec<Option<clap_event_param_value>>);
+pub(super) struct Events(pub(super) Vec<Option<clap_event_param_value>>);
 
 impl Events {
-    fn at(times: &[u32]) -> Self {
+    pub(super) fn at(times: &[u32]) -> Self {
         Self(times.iter().map(|&time| Some(event(time, 0.5))).collect())
     }
 
-    fn list(&self) -> clap_input_events {
+    pub(super) fn list(&self) -> clap_input_events {
         unsafe extern "C" fn size(list: *const clap_input_events) -> u32 {
             // SAFETY: called with what `list` gives out.
             unsafe { (*(*list).ctx.cast::<Events>()).0.len() as u32 }
@@ -335,7 +358,7 @@ impl Events {
     }
 }
 
-fn event(time: u32, value: f64) -> clap_event_param_value {
+pub(super) fn event(time: u32, value: f64) -> clap_event_param_value {
     clap_event_param_value {
         header: clap_event_header {
             size: size_of::<clap_event_param_value>() as u32,
@@ -354,7 +377,7 @@ fn event(time: u32, value: f64) -> clap_event_param_value {
     }
 }
 
-fn times(calls: &[Call]) -> Vec<Vec<u32>> {
+pub(super) fn times(calls: &[Call]) -> Vec<Vec<u32>> {
     let events = calls.iter().filter_map(|call| match call {
         Call::Process(_, _, events) | Call::Flush(events) => Some(events),
         _ => None,
@@ -362,161 +385,4 @@ fn times(calls: &[Call]) -> Vec<Vec<u32>> {
     events
         .map(|events| events.iter().map(|&(time, _)| time).collect())
         .collect()
-}
-
-/// Guards against events outside the block, and out of order, that nice-plug computes with.
-#[test]
-fn events_lie_within_the_block_and_in_order() {
-    let host = Host::activated(64);
-    let handed_on = |times_given: &[u32]| {
-        host.play(64, (1, 2), &Events::at(times_given));
-        times(&host.calls()).concat()
-    };
-    assert_eq!(handed_on(&[0, 20, 63]), [0, 20, 63]);
-    assert_eq!(handed_on(&[64, 70, 1000]), [63, 63, 63]);
-    assert_eq!(handed_on(&[10, 3, 20, 100, 5]), [10, 10, 20, 63, 63]);
-}
-
-/// Guards against null events, foreign ones, and values that no parameter has.
-#[test]
-fn events_are_parameters_with_values_that_they_may_have() {
-    let host = Host::activated(64);
-    let mut note = event(5, 0.5);
-    note.header.type_ = CLAP_EVENT_NOTE_ON;
-    let mut short = event(6, 0.5);
-    short.header.size = size_of::<clap_event_header>() as u32;
-    let values = [1.5, -1.0, f64::NAN, f64::INFINITY];
-    let mut events = vec![None, Some(note), Some(short)];
-    events.extend(values.map(|value| Some(event(7, value))));
-    host.play(64, (1, 2), &Events(events));
-    let calls = host.calls();
-    assert_eq!(
-        calls[1..],
-        [Call::Process(64, 1000, vec![(7, 1.0), (7, 0.0)])]
-    );
-}
-
-/// Guards against blocks that are longer than announced, whose outputs stayed as they were.
-#[test]
-fn a_long_block_is_played_in_steps() {
-    let host = Host::activated(32);
-    let (status, outputs) = host.play(100, (5, 2), &Events::at(&[0, 31, 32, 40, 99, 130]));
-    assert_eq!(status, CLAP_PROCESS_CONTINUE);
-    assert!(outputs.iter().flatten().all(|&sample| sample == 1.0));
-    let event = |time| (time, 0.5);
-    assert_eq!(
-        host.calls(),
-        [
-            Call::Start,
-            Call::Process(32, 1000, vec![event(0), event(31)]),
-            Call::Process(32, 1032, vec![event(0), event(8)]),
-            Call::Process(32, 1064, vec![]),
-            Call::Process(4, 1096, vec![event(3), event(3)]),
-        ]
-    );
-}
-
-/// Guards against calls that come before the first activation, or after the last.
-#[test]
-fn nothing_is_played_while_inactive() {
-    let host = Host::new();
-    let check = || {
-        for frames in [0, 64] {
-            let (status, outputs) = host.play(frames, (5, 2), &Events::at(&[0]));
-            assert_eq!(status, CLAP_PROCESS_ERROR);
-            assert!(outputs.iter().flatten().all(|&sample| sample == 0.0));
-        }
-        host.call(|plugin| plugin.reset);
-        // SAFETY: the fence's own plugin.
-        assert!(!unsafe { (*host.plugin).start_processing.unwrap()(host.plugin) });
-    };
-    check();
-    assert_eq!(host.calls(), []);
-    host.activate(48_000.0, 64);
-    host.call(|plugin| plugin.deactivate);
-    host.calls();
-    check();
-    assert_eq!(host.calls(), []);
-}
-
-/// Guards against a block without frames that is played, with nothing to play into.
-#[test]
-fn an_empty_block_is_a_flush() {
-    let host = Host::activated(64);
-    assert_eq!(
-        host.play(0, (5, 2), &Events::at(&[0, 3])).0,
-        CLAP_PROCESS_CONTINUE
-    );
-    let events = vec![(0, 0.5), (0, 0.5)];
-    assert_eq!(host.calls(), [Call::Start, Call::Flush(events)]);
-}
-
-/// Guards against old samples in channels and ports that the plugin does not have.
-#[test]
-fn what_nobody_fills_is_silence() {
-    let host = Host::activated(64);
-    for (ports, channels) in [(1, 1), (2, 3), (5, 2), (7, 2)] {
-        let (_, outputs) = host.play(64, (ports, channels), &Events(vec![]));
-        for (index, samples) in outputs.iter().enumerate() {
-            let filled = index / channels < OUTPUT_PORTS && index % channels < 2;
-            let expected = if filled { 1.0 } else { 0.0 };
-            assert!(
-                samples.iter().all(|&sample| sample == expected),
-                "{ports} {channels} {index}"
-            );
-        }
-    }
-}
-
-/// Guards against rates and lengths that nothing can be prepared for.
-#[test]
-fn an_activation_is_within_bounds() {
-    let host = Host::new();
-    for rate_hz in [f64::NAN, f64::INFINITY, 0.0, -44_100.0, 1e10] {
-        assert!(!host.activate(rate_hz, 64));
-    }
-    assert_eq!(host.calls(), []);
-    for (announced, handed_on) in [(0, 1), (64, 64), (u32::MAX, MAX_BLOCK_FRAMES)] {
-        assert!(host.activate(48_000.0, announced));
-        assert!(!host.activate(48_000.0, announced), "already active");
-        host.call(|plugin| plugin.deactivate);
-        let activation = Call::Activate(48_000.0, 1, handed_on);
-        assert_eq!(host.calls(), [activation, Call::Deactivate]);
-    }
-}
-
-/// Guards against a host that stops around every block, and hears nothing since each start was a reset.
-#[test]
-fn stops_and_starts_forget_nothing_and_a_reset_does() {
-    let host = Host::activated(64);
-    for _ in 0..3 {
-        // SAFETY: the fence's own plugin.
-        assert!(unsafe { (*host.plugin).start_processing.unwrap()(host.plugin) });
-        host.play(64, (1, 2), &Events(vec![]));
-        host.call(|plugin| plugin.stop_processing);
-    }
-    let block = || Call::Process(64, 1000, vec![]);
-    assert_eq!(host.calls(), [Call::Start, block(), block(), block()]);
-    host.call(|plugin| plugin.reset);
-    host.call(|plugin| plugin.deactivate);
-    assert_eq!(host.calls(), [Call::Reset, Call::Stop, Call::Deactivate]);
-}
-
-/// Guards against a host that asks for one parameter more than there are, and one that flushes at any time.
-#[test]
-fn parameters_are_asked_for_within_bounds() {
-    let host = Host::activated(64);
-    // SAFETY: the fence's own plugin, and its extension of that name.
-    unsafe {
-        let params = (*host.plugin).get_extension.unwrap()(host.plugin, CLAP_EXT_PARAMS.as_ptr());
-        let params = &*params.cast::<clap_plugin_params>();
-        let asked =
-            [0, 2, 3, 4].map(|index| params.get_info.unwrap()(host.plugin, index, ptr::null_mut()));
-        assert_eq!(asked, [true, true, false, false]);
-        assert_eq!(host.calls(), [Call::Info(0), Call::Info(2)]);
-        let events = Events::at(&[7, 3]);
-        params.flush.unwrap()(host.plugin, &events.list(), ptr::null());
-        params.flush.unwrap()(host.plugin, ptr::null(), ptr::null());
-        assert_eq!(times(&host.calls()), [vec![0, 0], vec![]]);
-    }
 }
