@@ -15,6 +15,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tch::Device;
 
+use crate::output::eprint_line;
 use crate::stream_args::StreamArgs;
 
 /// Names the model that comes with the program for the mode that is asked for.
@@ -107,7 +108,7 @@ impl Model {
             .and_then(|model| model.in_precision(stream.precision))
             .with_context(|| format!("model {shown}"))?;
         for warning in model.warning.into_iter().chain(model.notice.as_deref()) {
-            eprintln!("warning: {shown}: {warning}");
+            eprint_line!("warning: {shown}: {warning}");
         }
         let device = model.network.device();
         let parameters = model.parameters;

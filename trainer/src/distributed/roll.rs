@@ -7,6 +7,7 @@ use bunri_libtorch::Store;
 use serde::{Deserialize, Serialize};
 
 use super::{Environment, Meeting};
+use crate::folder_lock::host_name;
 
 /// How often the store is asked again for what is not there yet.
 const POLL: Duration = Duration::from_millis(20);
@@ -182,11 +183,6 @@ fn read<T: serde::de::DeserializeOwned>(store: &Store, key: &str) -> Result<Opti
     let value = serde_json::from_str(&text)
         .with_context(|| format!("{key} in the store: ranks of other versions of this program?"))?;
     Ok(Some(value))
-}
-
-fn host_name() -> String {
-    let name = rustix::system::uname();
-    name.nodename().to_string_lossy().into_owned()
 }
 
 fn list_ranks(ranks: &[usize]) -> String {
