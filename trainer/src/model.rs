@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use bunri_model::device::device_name;
 use bunri_model::{
-    DeviceChoice, LoadedModel, Provenance, Separator, SharedWeights, built_in_model,
+    DeviceChoice, LoadedModel, Provenance, Separator, SharedWeights, built_in_model, model_bytes,
 };
 use bunri_stream::engine::ModelSource;
 use bunri_stream::{BuiltIn, Mode, ModelSpec, StemModel};
@@ -49,7 +49,7 @@ pub fn bytes_of(source: &ModelSource) -> Result<Cow<'static, [u8]>> {
             })
         }
         ModelSource::File(path) => {
-            let bytes = std::fs::read(path);
+            let bytes = model_bytes::read(path);
             Ok(bytes
                 .with_context(|| format!("model {}", path.display()))?
                 .into())

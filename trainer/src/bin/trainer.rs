@@ -57,6 +57,7 @@ enum DataCommand {
 }
 
 fn main() -> anyhow::Result<()> {
+    bunri_model::run::report_panics_in_words();
     match Cli::parse().command {
         Command::Data(DataCommand::Render(args)) => render::run(args),
         Command::Data(DataCommand::Corpus(args)) => render::corpus::run(&args),

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use bunri_model::DeviceChoice;
 use bunri_model::network::Signature;
+use bunri_model::run::caught;
 use tch::Device;
 
 use super::Session;
@@ -42,8 +43,8 @@ pub(in crate::train) fn train(
             (cluster, device)
         }
     };
-    let result = train_on(&cluster, device, config, interruption, stop_after, init);
-    cluster.finish(result)
+    let result = caught(|| train_on(&cluster, device, config, interruption, stop_after, init));
+    cluster.finish(result.unwrap_or_else(|reason| Err(anyhow!("libtorch failed: {reason}"))))
 }
 
 fn train_on(
