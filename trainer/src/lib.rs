@@ -25,6 +25,7 @@ pub mod info;
 pub mod launch;
 pub mod losses;
 pub mod model;
+mod output;
 pub mod python;
 pub mod render;
 pub mod report;
