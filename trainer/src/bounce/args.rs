@@ -6,6 +6,8 @@ use anyhow::{Result, bail};
 use bunri_model::DeviceChoice;
 use bunri_stream::Encoding;
 
+use super::record::OptionsRecord;
+use super::template::Template;
 use crate::model;
 use crate::stream_args::StreamArgs;
 use clap::ValueEnum;
@@ -16,10 +18,13 @@ use clap::ValueEnum;
 /// Without a file it renders a demo song of 30 seconds, separates it and says how well.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Audio files: wav, aiff, flac, mp3, ogg/vorbis or m4a/aac, mono or stereo, at any rate.
+    /// Audio files, mono or stereo, at any rate: wav, aiff, flac, mp3, ogg/vorbis or m4a/aac; or folders
+    /// of such files.
     pub files: Vec<PathBuf>,
 
-    /// Folder for the results: each file gets a folder of its own name in it.
+    /// Folder for the results: each file gets a folder of its own name in it, with its stems and their
+    /// record, bunri.json. Results of the same input are replaced; where anything else has that name,
+    /// another one is taken, and said.
     #[arg(short, long, value_name = "DIR", default_value = "out")]
     pub output: PathBuf,
 
@@ -70,6 +75,29 @@ pub struct Args {
     /// Leave the stems as the model makes them, instead of correcting them to add up to the input.
     #[arg(long)]
     pub no_consistency: bool,
+
+    /// Look into the folders of folders, too, and keep their tree below the output folder. Hidden files and
+    /// results of earlier runs are left out.
+    #[arg(short, long)]
+    pub recursive: bool,
+
+    /// Skip files whose results are complete: of the same content, model and options, as bunri.json
+    /// says. A run that was killed goes on so.
+    #[arg(long)]
+    pub skip_existing: bool,
+
+    /// Names of the results below the output folder, without their ending. Fields: {stem}, {name} (the
+    /// file's, without its ending), {artist}, {title}, {album}, {track} (as the file's tags say), {model}.
+    /// A file without a title has its name for one; what else its tags lack is `Unknown artist`,
+    /// `Unknown album`, `00`. What a file system does not take becomes `_`.
+    #[arg(long, value_name = "TEMPLATE", default_value = "{name}/{stem}")]
+    pub name: Template,
+
+    /// Append a JSON record for each file to FILE, one a line, when its work ends: input and model with
+    /// their digests, options, stems, warnings, times. With `-` or /dev/stdout all else is said on
+    /// standard error.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// Container of the results.
@@ -113,5 +141,25 @@ impl Args {
                 bail!("flac cannot hold floats: choose --bits 24, or --format wav")
             }
         })
+    }
+
+    /// # Errors
+    /// A name that several stems would share.
+    pub(super) fn check_name(&self, stems: usize) -> Result<()> {
+        if stems > 1 && !self.name.has_stem() {
+            bail!("--name needs {{stem}} in it: {stems} stems of each file would have one name");
+        }
+        Ok(())
+    }
+
+    /// What decides on the samples, beside input and model.
+    pub(super) fn options_record(&self) -> OptionsRecord {
+        let encoding = self.encoding();
+        OptionsRecord {
+            mode: self.stream.mode().to_string(),
+            precision: self.stream.precision.to_string(),
+            consistency: !self.no_consistency,
+            encoding: encoding.map_or_else(|_| String::new(), |encoding| format!("{encoding:?}")),
+        }
     }
 }
