@@ -5,6 +5,7 @@
 //!   [`FileReader::open_track`] takes one of several tracks, as `.stem.mp4` files have them.
 //! - [`FileWriter`] encodes wav and flac; a file has its name only once it is complete, and so has any
 //!   other that [`write_file`] writes.
+//! - [`Tags`] are what a recording says about itself: [`FileReader::tags`] reads them.
 //! - [`to_stereo`] gives a separator the two channels it wants.
 //!
 //! Memory in use does not depend on the length of a file, except in [`read_clip`].
@@ -16,6 +17,7 @@ mod error;
 mod flac;
 mod packets;
 mod read;
+mod tags;
 mod temporary;
 mod write;
 
@@ -24,5 +26,6 @@ pub use edit_list::stem_description;
 pub use encoding::Encoding;
 pub use error::FileError;
 pub use read::{Damage, FileReader};
+pub use tags::{TagField, Tags};
 pub use temporary::{remove_unfinished, write_file};
 pub use write::{FileWriter, Written};
