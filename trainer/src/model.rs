@@ -182,8 +182,8 @@ impl Model {
             && path.extension().is_some_and(|ending| ending == "toml")
         {
             let (_, module) = Description::load(path)?;
-            let module = std::fs::read(&module)
-                .with_context(|| format!("module {}", module.display()))?;
+            let module =
+                std::fs::read(&module).with_context(|| format!("module {}", module.display()))?;
             bytes.to_mut().extend(module);
         }
         Ok(sha256_of(&bytes))
@@ -263,8 +263,12 @@ impl Model {
 
 /// The network's kind, as its config names it; `torch-script` where there is no config.
 pub(crate) fn architecture_of(model: &LoadedModel) -> String {
-    let config = model.config().and_then(|config| serde_json::to_value(config).ok());
-    let name = config.as_ref().and_then(|config| config["architecture"].as_str());
+    let config = model
+        .config()
+        .and_then(|config| serde_json::to_value(config).ok());
+    let name = config
+        .as_ref()
+        .and_then(|config| config["architecture"].as_str());
     name.unwrap_or("torch-script").to_owned()
 }
 

@@ -6,9 +6,9 @@
 mod bouncing;
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use std::path::PathBuf;
 
 use bouncing::{Bench, RATE_HZ, STEMS, assert_exit, assert_they_add_up, entries, stderr, stems};
 use bunri_stream::read_clip;

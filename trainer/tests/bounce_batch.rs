@@ -23,8 +23,12 @@ fn record(path: &Path) -> Value {
 
 fn lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    whole.map(|line| serde_json::from_str(line).unwrap()).collect()
+    let whole = text
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'));
+    whole
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Guards a night's work: `bounce a b c | head -1` left out b and c, and a full disk behind `> log` did
@@ -47,20 +51,37 @@ fn a_closed_or_full_output_ends_no_work() {
     let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
 
     let mut closed = bench.bounce(&["--json", "-"]);
-    let mut closed = closed.args(&songs).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut closed = closed
+        .args(&songs)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     // The reader has left before the first word.
     drop((closed.stdout.take(), closed.stderr.take()));
     assert_eq!(closed.wait().unwrap().code(), Some(0));
     finished();
 
-    let status = bench.bounce(&[]).args(&songs).stdout(full()).stderr(full()).status();
+    let status = bench
+        .bounce(&[])
+        .args(&songs)
+        .stdout(full())
+        .stderr(full())
+        .status();
     assert_eq!(status.unwrap().code(), Some(0));
     finished();
 
     // Records that are lost are worth an exit code, but not the work.
-    let output = bench.run(&["--json", "/dev/full"], &songs.iter().map(PathBuf::as_path).collect::<Vec<_>>());
+    let output = bench.run(
+        &["--json", "/dev/full"],
+        &songs.iter().map(PathBuf::as_path).collect::<Vec<_>>(),
+    );
     assert_exit(&output, 1);
-    assert!(stderr(&output).contains("--json /dev/full"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("--json /dev/full"),
+        "{}",
+        stderr(&output)
+    );
     finished();
 }
 
@@ -76,21 +97,40 @@ fn folders_keep_their_tree_and_the_end_says_what_was_done() {
     // The output lies in the folder that is walked: its stems are no inputs of the second run.
     let output = bench.path("music/stems");
     for (separated, skipped) in [("2 separated", ""), ("", "2 skipped")] {
-        let arguments = ["--recursive", "--skip-existing", "-o", output.to_str().unwrap()];
+        let arguments = [
+            "--recursive",
+            "--skip-existing",
+            "-o",
+            output.to_str().unwrap(),
+        ];
         let run = bench.run(&arguments, &[&music]);
         assert_exit(&run, 1);
         let said = stdout(&run);
-        assert!(said.contains("3 files: ") && said.contains("1 failed"), "{said}");
+        assert!(
+            said.contains("3 files: ") && said.contains("1 failed"),
+            "{said}"
+        );
         assert!(said.contains(separated) && said.contains(skipped), "{said}");
         let failed = stderr(&run);
-        assert!(failed.contains("1 of 3 files could not be separated:\n  "), "{failed}");
-        assert_eq!(failed.matches("zero.mp3: the file is empty").count(), 2, "{failed}");
+        assert!(
+            failed.contains("1 of 3 files could not be separated:\n  "),
+            "{failed}"
+        );
+        assert_eq!(
+            failed.matches("zero.mp3: the file is empty").count(),
+            2,
+            "{failed}"
+        );
     }
     assert_they_add_up(&deep, &stems(&output.join("live/2020/one"), &STEMS, "wav"));
     assert_eq!(file_names(&output), ["live", "two"]);
 
     let flat = bench.run(&[], &[&music]);
-    assert!(stdout(&flat).contains("2 folders in it were left out; --recursive"), "{}", stdout(&flat));
+    assert!(
+        stdout(&flat).contains("2 folders in it were left out; --recursive"),
+        "{}",
+        stdout(&flat)
+    );
     assert_eq!(file_names(&bench.path("out")), ["two"]);
 }
 
@@ -104,7 +144,11 @@ fn a_killed_batch_goes_on_where_it_was() {
     let folder = bench.path("in");
     let json = bench.path("log.jsonl");
     let mut command = bench.bounce(&["--skip-existing", "--json"]);
-    command.arg(&json).arg(&folder).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg(&json)
+        .arg(&folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut killed = command.spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(120);
     while lines(&json).len() < 2 {
@@ -114,7 +158,10 @@ fn a_killed_batch_goes_on_where_it_was() {
     killed.kill().unwrap();
     killed.wait().unwrap();
     let before = lines(&json).len();
-    let untouched = fs::metadata(bench.path("out/0/drums.wav")).unwrap().modified().unwrap();
+    let untouched = fs::metadata(bench.path("out/0/drums.wav"))
+        .unwrap()
+        .modified()
+        .unwrap();
 
     let output = command.stdout(Stdio::piped()).output().unwrap();
     assert_exit(&output, 0);
@@ -125,9 +172,18 @@ fn a_killed_batch_goes_on_where_it_was() {
         assert_eq!(record(&folder.join("bunri.json"))["status"], "done");
     }
     let after = lines(&json);
-    let skipped = after[before..].iter().filter(|line| line["status"] == "skipped").count();
-    assert!((2..6).contains(&skipped) && after.len() == before + 6, "{skipped}");
-    let modified = fs::metadata(bench.path("out/0/drums.wav")).unwrap().modified().unwrap();
+    let skipped = after[before..]
+        .iter()
+        .filter(|line| line["status"] == "skipped")
+        .count();
+    assert!(
+        (2..6).contains(&skipped) && after.len() == before + 6,
+        "{skipped}"
+    );
+    let modified = fs::metadata(bench.path("out/0/drums.wav"))
+        .unwrap()
+        .modified()
+        .unwrap();
     assert_eq!(modified, untouched, "what was complete was separated again");
 }
 
@@ -149,7 +205,9 @@ fn only_complete_results_of_the_same_kind_are_skipped() {
     assert!(!skips(&["--stems", "bass"]) && skips(&["--stems", "bass"]));
     // As a run leaves it that is killed while its stems get their names.
     let path = bench.path("out/song/bunri.json");
-    let unfinished = fs::read_to_string(&path).unwrap().replace("\"done\"", "\"unfinished\"");
+    let unfinished = fs::read_to_string(&path)
+        .unwrap()
+        .replace("\"done\"", "\"unfinished\"");
     fs::write(&path, unfinished).unwrap();
     assert!(!skips(&["--stems", "bass"]) && skips(&["--stems", "bass"]));
     assert_eq!(file_names(&bench.path("out")), ["song"]);
@@ -166,38 +224,76 @@ fn a_record_names_input_model_options_and_stems() {
     let bench = Bench::new();
     let song = bench.song("song.wav", 48_000, 1, 24_000);
     let missing = bench.path("missing.wav");
-    let output = bench.run(&["--json", "/dev/stdout", "--bits", "24"], &[&song, &missing]);
+    let output = bench.run(
+        &["--json", "/dev/stdout", "--bits", "24"],
+        &[&song, &missing],
+    );
     assert_exit(&output, 1);
     let said = stdout(&output);
-    let records: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let records: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(records.len(), 2);
     let done = &records[0];
     assert_eq!(*done, record(&bench.path("out/song/bunri.json")));
-    assert_eq!((&done["bunri_record"], &done["status"]), (&1.into(), &"done".into()));
+    assert_eq!(
+        (&done["bunri_record"], &done["status"]),
+        (&1.into(), &"done".into())
+    );
     assert_eq!(done["bunri"], env!("CARGO_PKG_VERSION"));
     assert!(done["started"].as_str().unwrap().ends_with('Z'));
     let input = &done["input"];
     assert_eq!(input["path"], song.to_str().unwrap());
     assert_eq!(input["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(input["bytes"], fs::metadata(&song).unwrap().len());
-    assert_eq!((&input["frames"], &input["rate_hz"]), (&24_000.into(), &48_000.into()));
-    assert_eq!((&input["seconds"], &input["channels"]), (&0.5.into(), &1.into()));
+    assert_eq!(
+        (&input["frames"], &input["rate_hz"]),
+        (&24_000.into(), &48_000.into())
+    );
+    assert_eq!(
+        (&input["seconds"], &input["channels"]),
+        (&0.5.into(), &1.into())
+    );
     let model = &done["model"];
-    assert_eq!((&model["architecture"], &model["licence"]), (&"demucs".into(), &"CC0-1.0".into()));
+    assert_eq!(
+        (&model["architecture"], &model["licence"]),
+        (&"demucs".into(), &"CC0-1.0".into())
+    );
     assert_eq!(model["sha256"].as_str().unwrap().len(), 64);
     let options = &done["options"];
-    assert_eq!((&options["mode"], &options["consistency"]), (&"overlap-0.75".into(), &true.into()));
+    assert_eq!(
+        (&options["mode"], &options["consistency"]),
+        (&"overlap-0.75".into(), &true.into())
+    );
     for (stem, name) in done["stems"].as_array().unwrap().iter().zip(STEMS) {
         let path = PathBuf::from(stem["path"].as_str().unwrap());
         assert_eq!(path, bench.path("out/song").join(format!("{name}.wav")));
-        assert_eq!((&stem["name"], &stem["frames"]), (&name.into(), &24_000.into()));
+        assert_eq!(
+            (&stem["name"], &stem["frames"]),
+            (&name.into(), &24_000.into())
+        );
         assert_eq!(stem["bytes"], fs::metadata(&path).unwrap().len());
         let audio = bunri_stream::read_clip(&path).unwrap().audio;
-        let peak = audio.channels().flatten().fold(0.0, |peak: f32, sample| peak.max(sample.abs()));
+        let peak = audio
+            .channels()
+            .flatten()
+            .fold(0.0, |peak: f32, sample| peak.max(sample.abs()));
         let recorded = stem["peak"].as_f64().unwrap();
-        assert!((recorded.min(1.0) - f64::from(peak)).abs() < 1e-6, "{recorded} {peak}");
+        assert!(
+            (recorded.min(1.0) - f64::from(peak)).abs() < 1e-6,
+            "{recorded} {peak}"
+        );
     }
     let failed = &records[1];
-    assert_eq!((&failed["status"], &failed["stems"]), (&"failed".into(), &Value::Array(vec![])));
-    assert!(failed["error"].as_str().unwrap().contains("missing.wav: no such file"));
+    assert_eq!(
+        (&failed["status"], &failed["stems"]),
+        (&"failed".into(), &Value::Array(vec![]))
+    );
+    assert!(
+        failed["error"]
+            .as_str()
+            .unwrap()
+            .contains("missing.wav: no such file")
+    );
 }

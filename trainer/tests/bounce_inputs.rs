@@ -18,7 +18,9 @@ fn samples_that_are_no_numbers_stay_out_of_the_stems() {
     let song = bench.song("song.wav", RATE_HZ, 2, RATE_HZ as usize);
     let mut audio = read_clip(&song).unwrap().audio;
     for (frame, sample) in [(22_050, f32::NAN), (22_051, f32::INFINITY), (30_000, -1e30)] {
-        audio.channels_mut().for_each(|channel| channel[frame] = sample);
+        audio
+            .channels_mut()
+            .for_each(|channel| channel[frame] = sample);
     }
     let mut file = FileWriter::create(&song, RATE_HZ, 2, Encoding::Wav32Float).unwrap();
     file.write(&audio).unwrap();
@@ -26,7 +28,10 @@ fn samples_that_are_no_numbers_stay_out_of_the_stems() {
     let output = bench.run(&[], &[&song]);
     assert_exit(&output, 0);
     let said = stderr(&output);
-    assert!(said.contains("6 invalid samples") && said.contains("the first at 0.500 s"), "{said}");
+    assert!(
+        said.contains("6 invalid samples") && said.contains("the first at 0.500 s"),
+        "{said}"
+    );
     let record = std::fs::read_to_string(bench.path("out/song/bunri.json")).unwrap();
     assert!(record.contains("6 invalid samples"), "{record}");
     let mut sum = Planar::zeros(2, RATE_HZ as usize);
@@ -49,7 +54,10 @@ fn the_first_signal_ends_a_read_that_never_returns() {
     let bench = Bench::new();
     for signal in ["-INT", "-TERM"] {
         let mut command = bench.bounce(&["/dev/stdin"]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut running = command.spawn().unwrap();
         let input = running.stdin.take();
         // It listens before it says anything.
@@ -58,11 +66,25 @@ fn the_first_signal_ends_a_read_that_never_returns() {
         std::thread::sleep(Duration::from_millis(100));
         let start = Instant::now();
         let process = running.id().to_string();
-        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([signal, &process])
+                .status()
+                .unwrap()
+                .success()
+        );
         let output = running.wait_with_output().unwrap();
         assert_exit(&output, 130);
-        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
-        assert!(stderr(&output).contains("interrupted"), "{}", stderr(&output));
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            start.elapsed()
+        );
+        assert!(
+            stderr(&output).contains("interrupted"),
+            "{}",
+            stderr(&output)
+        );
         drop(input);
     }
     assert!(!bench.path("out").exists());
@@ -75,6 +97,9 @@ fn a_rate_that_cannot_be_converted_is_named_with_its_file() {
     let output = bench.run(&[], &[&song]);
     assert_exit(&output, 1);
     let said = stderr(&output);
-    assert!(said.contains("slow.wav: its sample rate is 100 Hz"), "{said}");
+    assert!(
+        said.contains("slow.wav: its sample rate is 100 Hz"),
+        "{said}"
+    );
     assert!(!bench.path("out").exists());
 }

@@ -68,7 +68,8 @@ impl Batch<'_> {
                 Ok(()) => self.finish(&mut tally, &record),
                 Err(_) if self.job.interrupt.is_requested() => {
                     let path = path.display();
-                    self.console.fail(format_args!("interrupted: {path} was not separated"));
+                    self.console
+                        .fail(format_args!("interrupted: {path} was not separated"));
                     self.summarise(&tally, all);
                     return Outcome::Interrupted;
                 }
@@ -102,7 +103,9 @@ impl Batch<'_> {
         let song = song_fields(path, &reader, &self.model.name);
         let results = |place: &Place| self.job.results(|stem, ending| place.stem(stem, ending));
         let found = self.places.assign(folder, &song, &record.input, results)?;
-        let results = self.job.results(|stem, ending| found.place.stem(stem, ending));
+        let results = self
+            .job
+            .results(|stem, ending| found.place.stem(stem, ending));
         match found.earlier {
             Some(earlier) if self.skip_existing && self.is_complete(&earlier, &results) => {
                 let path = std::mem::take(&mut record.input.path);
@@ -172,11 +175,14 @@ impl Batch<'_> {
         );
         if !replaced.is_empty() {
             let names = names(&replaced);
-            self.console.say(format_args!("{record}: {names} {run} will be replaced"));
+            self.console
+                .say(format_args!("{record}: {names} {run} will be replaced"));
         }
         if !staying.is_empty() {
             let names = names(&staying);
-            self.console.say(format_args!("{record}: {names} {run} will stay beside the new ones"));
+            self.console.say(format_args!(
+                "{record}: {names} {run} will stay beside the new ones"
+            ));
         }
         staying.into_iter().cloned().collect()
     }
@@ -200,7 +206,11 @@ impl Batch<'_> {
                 }
             }
         }
-        let digits = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = hash
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Ok(Some((digits, bytes)))
     }
 
@@ -210,7 +220,8 @@ impl Batch<'_> {
             Status::Skipped => {
                 tally.skipped += 1;
                 let path = &record.input.path;
-                self.console.say(format_args!("{path}: skipped, its stems are complete"));
+                self.console
+                    .say(format_args!("{path}: skipped, its stems are complete"));
             }
             _ => {
                 tally.separated += 1;
@@ -234,7 +245,8 @@ impl Batch<'_> {
         let Some(json) = &mut self.json else { return };
         if let Err(error) = json.append(record) {
             if !tally.lost_records {
-                self.console.fail(format_args!("error: {error:#}; the work goes on"));
+                self.console
+                    .fail(format_args!("error: {error:#}; the work goes on"));
             }
             tally.lost_records = true;
         }
@@ -266,13 +278,17 @@ impl Batch<'_> {
             1 => "; 1 warning".into(),
             warnings => format!("; {warnings} warnings"),
         };
-        self.console.say(format_args!("{all} files: {}{warnings}", counts.join(", ")));
+        self.console
+            .say(format_args!("{all} files: {}{warnings}", counts.join(", ")));
         if left > 0 {
-            self.console.say("the same command with --skip-existing goes on from here");
+            self.console
+                .say("the same command with --skip-existing goes on from here");
         }
         if !failed.is_empty() {
             let failures = failed.len();
-            self.console.fail(format_args!("{failures} of {all} files could not be separated:"));
+            self.console.fail(format_args!(
+                "{failures} of {all} files could not be separated:"
+            ));
             for (_, error) in failed {
                 self.console.fail(format_args!("  {error}"));
             }

@@ -132,7 +132,11 @@ impl Inputs {
 
 fn has_ending(path: &Path, endings: &[&str]) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    ending.is_some_and(|ending| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+    ending.is_some_and(|ending| {
+        endings
+            .iter()
+            .any(|known| ending.eq_ignore_ascii_case(known))
+    })
 }
 
 #[cfg(test)]
@@ -144,7 +148,11 @@ mod tests {
     fn names(inputs: &Inputs, below: &Path) -> Vec<String> {
         let name = |input: &Input| {
             let path = input.path.strip_prefix(below).unwrap();
-            format!("{} in {:?}", path.display(), input.folder.display().to_string())
+            format!(
+                "{} in {:?}",
+                path.display(),
+                input.folder.display().to_string()
+            )
         };
         inputs.files.iter().map(name).collect()
     }
@@ -158,7 +166,13 @@ mod tests {
             fs::create_dir_all(music.join(folder)).unwrap();
         }
         for file in [
-            "2.MP3", "1.wav", "cover.jpg", ".3.wav", "a/4.flac", "a/b/5.ogg", ".hidden/6.wav",
+            "2.MP3",
+            "1.wav",
+            "cover.jpg",
+            ".3.wav",
+            "a/4.flac",
+            "a/b/5.ogg",
+            ".hidden/6.wav",
             "out/song/drums.wav",
         ] {
             fs::write(music.join(file), "x").unwrap();
@@ -175,7 +189,10 @@ mod tests {
 
         let tree = Inputs::find(&named[1..], true, &music.join("out"));
         let expected = [
-            "1.wav in \"\"", "2.MP3 in \"\"", "a/4.flac in \"a\"", "a/b/5.ogg in \"a/b\"",
+            "1.wav in \"\"",
+            "2.MP3 in \"\"",
+            "a/4.flac in \"a\"",
+            "a/b/5.ogg in \"a/b\"",
         ];
         assert_eq!(names(&tree, &music), expected);
         assert!(tree.failed.len() == 1 && tree.failed[0].0.ends_with("dead.wav"));

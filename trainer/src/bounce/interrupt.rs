@@ -35,7 +35,9 @@ impl Interrupt {
             }
             let timer = thread::Builder::new().name("interrupt".into()).spawn(|| {
                 thread::sleep(GRACE);
-                eprint_line!("interrupted in the middle of a block; nothing unfinished is left behind");
+                eprint_line!(
+                    "interrupted in the middle of a block; nothing unfinished is left behind"
+                );
                 exit();
             });
             if timer.is_err() {

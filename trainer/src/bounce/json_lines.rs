@@ -57,7 +57,10 @@ impl JsonLines {
         match self.file.write_all(&line) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => written.with_context(|| {
-                format!("--json {}: a record could not be written", self.path.display())
+                format!(
+                    "--json {}: a record could not be written",
+                    self.path.display()
+                )
             }),
         }
     }
@@ -78,7 +81,11 @@ fn open_to_append(path: &Path) -> io::Result<File> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return OpenOptions::new().write(true).open(path);
     }
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)?;
     if file.metadata()?.len() > 0 {
         // A run that was killed may have left half a line.
         let mut last = [0];

@@ -34,7 +34,11 @@ impl NewFolders {
         let folders = Self(());
         for folder in files.filter_map(Path::parent) {
             let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
-            let missing: Vec<_> = folder.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+            let missing: Vec<_> = folder
+                .ancestors()
+                .take_while(is_missing)
+                .map(Path::to_owned)
+                .collect();
             created().splice(0..0, missing);
             fs::create_dir_all(folder)
                 .with_context(|| format!("cannot create the folder {}", folder.display()))?;

@@ -155,18 +155,16 @@ fn holder(place: &Place, results: &[PathBuf], input: &InputRecord) -> Holder {
     let path = place.record();
     let record = Record::read(&path);
     if let Some(record) = record.as_ref().filter(|record| !record.has_input(input)) {
-        return Holder::Other(format!(
-            "{} is about {}",
-            path.display(),
-            record.input.path
-        ));
+        return Holder::Other(format!("{} is about {}", path.display(), record.input.path));
     }
     let recorded: Vec<_> = record
         .iter()
         .flat_map(Record::all_stems)
         .filter_map(|stem| place.earlier(&stem.name, &stem.path))
         .collect();
-    let foreign = results.iter().find(|path| is_there(path) && !recorded.contains(path));
+    let foreign = results
+        .iter()
+        .find(|path| is_there(path) && !recorded.contains(path));
     let foreign = foreign.or((record.is_none() && is_there(&path)).then_some(&path));
     if let Some(foreign) = foreign {
         return Holder::Other(format!("{} is there already", foreign.display()));
@@ -175,7 +173,10 @@ fn holder(place: &Place, results: &[PathBuf], input: &InputRecord) -> Holder {
         let above = path.ancestors().skip(1);
         above.take_while(|folder| *folder != place.folder)
     });
-    if let Some(file) = folders.into_iter().find(|path| is_there(path) && !path.is_dir()) {
+    if let Some(file) = folders
+        .into_iter()
+        .find(|path| is_there(path) && !path.is_dir())
+    {
         return Holder::Other(format!("{} is not a folder", file.display()));
     }
     match record {
@@ -199,7 +200,12 @@ mod tests {
 
     fn song(name: &str) -> SongFields {
         SongFields {
-            name: Path::new(name).file_stem().unwrap().to_str().unwrap().into(),
+            name: Path::new(name)
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .into(),
             file_name: name.into(),
             ..SongFields::default()
         }
@@ -235,9 +241,15 @@ mod tests {
         }
 
         fn assign(&self, places: &mut Places, name: &str, input: &InputRecord) -> (String, Found) {
-            let found = places.assign(Path::new(""), &song(name), input, drums).unwrap();
+            let found = places
+                .assign(Path::new(""), &song(name), input, drums)
+                .unwrap();
             let record = found.place.record();
-            let folder = record.parent().unwrap().strip_prefix(self.folder.path()).unwrap();
+            let folder = record
+                .parent()
+                .unwrap()
+                .strip_prefix(self.folder.path())
+                .unwrap();
             (folder.to_str().unwrap().to_owned(), found)
         }
     }
@@ -253,9 +265,18 @@ mod tests {
         let bench = bench();
         let mut places = bench.places();
         let names = ["song.mp3", "song.wav", "Song.mp3", "song.mp3", "song.mp3"];
-        let expected = ["song", "song.wav", "Song.mp3", "song.mp3 (2)", "song.mp3 (3)"];
+        let expected = [
+            "song",
+            "song.wav",
+            "Song.mp3",
+            "song.mp3 (2)",
+            "song.mp3 (3)",
+        ];
         for (name, expected) in names.into_iter().zip(expected) {
-            assert_eq!(bench.assign(&mut places, name, &input(name, "1")).0, expected);
+            assert_eq!(
+                bench.assign(&mut places, name, &input(name, "1")).0,
+                expected
+            );
         }
     }
 
@@ -279,7 +300,10 @@ mod tests {
         }
         // Nothing is known of what came through a pipe.
         let pipe = InputRecord::default();
-        assert_eq!(bench.assign(&mut bench.places(), "song", &pipe).0, "song (2)");
+        assert_eq!(
+            bench.assign(&mut bench.places(), "song", &pipe).0,
+            "song (2)"
+        );
     }
 
     #[test]
@@ -299,7 +323,10 @@ mod tests {
         assert_eq!(name, "song");
         write(&found.place, &song);
         fs::write(folder.join("song/bunri.json"), "{}").unwrap();
-        assert_eq!(bench.assign(&mut bench.places(), "song.wav", &song).0, "song.wav (2)");
+        assert_eq!(
+            bench.assign(&mut bench.places(), "song.wav", &song).0,
+            "song.wav (2)"
+        );
     }
 
     #[test]
@@ -313,7 +340,12 @@ mod tests {
         let named = folder.join("..").join("vocals").join("drums.wav");
         places.inputs.insert(fs::canonicalize(named).unwrap());
         let input = input("vocals.wav", "1");
-        let error = places.assign(Path::new(""), &song("vocals.wav"), &input, drums).unwrap_err();
-        assert!(error.to_string().contains("would be overwritten"), "{error}");
+        let error = places
+            .assign(Path::new(""), &song("vocals.wav"), &input, drums)
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("would be overwritten"),
+            "{error}"
+        );
     }
 }

@@ -138,7 +138,9 @@ impl Record {
             status: Status::Unfinished,
             error: None,
             // A clock beyond the year 9999 has no such text.
-            started: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
+            started: OffsetDateTime::now_utc()
+                .format(&Rfc3339)
+                .unwrap_or_default(),
             seconds: 0.0,
             input,
             model,

@@ -53,7 +53,9 @@ impl Job<'_> {
     pub(super) fn results(&self, path_of: impl Fn(&str, &str) -> PathBuf) -> Vec<PathBuf> {
         let ending = self.encoding.extension();
         let targets = self.targets.iter();
-        targets.map(|target| path_of(&target.name, ending)).collect()
+        targets
+            .map(|target| path_of(&target.name, ending))
+            .collect()
     }
 
     /// Separates what `reader` reads from `input` into the files `results`, in the order of the
@@ -82,8 +84,9 @@ impl Job<'_> {
             .to_string_lossy()
             .into_owned();
         let progress = Progress::start(&name, rate_hz, reader.frames_hint());
-        let mut separator = OfflineSeparator::new(self.model.separator()?, rate_hz, self.options)
-            .with_context(|| format!("{}: its sample rate is {rate_hz} Hz", input.display()))?;
+        let mut separator =
+            OfflineSeparator::new(self.model.separator()?, rate_hz, self.options)
+                .with_context(|| format!("{}: its sample rate is {rate_hz} Hz", input.display()))?;
         let mut files = StemFiles::create(results, rate_hz, reader.channels(), self.encoding)?;
         let mut stems = Vec::new();
         let mut peaks = vec![0.0; self.targets.len()];

@@ -66,7 +66,8 @@ pub struct Template {
 impl Template {
     /// Whether each stem of a song gets a name of its own.
     pub(super) fn has_stem(&self) -> bool {
-        self.pieces().any(|piece| *piece == Piece::Field(Field::Stem))
+        self.pieces()
+            .any(|piece| *piece == Piece::Field(Field::Stem))
     }
 
     fn pieces(&self) -> impl Iterator<Item = &Piece> {
@@ -76,9 +77,14 @@ impl Template {
     /// The path for `stem`, without an ending. Each `attempt` (from 0) gives another path for the same
     /// song: its last field is varied, `{name}` first by the input's ending, then by numbers.
     pub(super) fn path(&self, song: &SongFields, stem: &str, attempt: usize) -> PathBuf {
-        let is_of_song = |piece: &Piece| matches!(piece, Piece::Field(field) if *field != Field::Stem);
+        let is_of_song =
+            |piece: &Piece| matches!(piece, Piece::Field(field) if *field != Field::Stem);
         let pieces = self.pieces().count();
-        let last = self.pieces().collect::<Vec<_>>().into_iter().rposition(is_of_song);
+        let last = self
+            .pieces()
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rposition(is_of_song);
         let varied = last.unwrap_or(pieces.saturating_sub(1));
         let mut index = 0;
         let mut path = PathBuf::new();
@@ -189,7 +195,11 @@ mod tests {
 
     fn path(template: &str, song: &SongFields, attempt: usize) -> String {
         let template: Template = template.parse().unwrap();
-        template.path(song, "drums", attempt).to_str().unwrap().to_owned()
+        template
+            .path(song, "drums", attempt)
+            .to_str()
+            .unwrap()
+            .to_owned()
     }
 
     #[test]
@@ -210,13 +220,45 @@ mod tests {
     #[test]
     fn no_value_leaves_the_output_folder_or_adds_a_part() {
         let values = [
-            ".", "..", "...", ". .", " ", "", "/", "../..", "/etc", "a/b", "a\\b", "..\\..", "C:", "C:\\x",
-            "\0", "a\nb", "CON", "nul", "com1", "LPT9.x", "name.", "name ", "what?", "a:b", "a*b", "<a>",
-            "a|b", "\"a\"", "~", "-rf", "\u{202e}gpj",
+            ".",
+            "..",
+            "...",
+            ". .",
+            " ",
+            "",
+            "/",
+            "../..",
+            "/etc",
+            "a/b",
+            "a\\b",
+            "..\\..",
+            "C:",
+            "C:\\x",
+            "\0",
+            "a\nb",
+            "CON",
+            "nul",
+            "com1",
+            "LPT9.x",
+            "name.",
+            "name ",
+            "what?",
+            "a:b",
+            "a*b",
+            "<a>",
+            "a|b",
+            "\"a\"",
+            "~",
+            "-rf",
+            "\u{202e}gpj",
         ];
         for value in values {
             let song = song(value, value, value);
-            for template in ["{name}/{stem}", "{artist}/{title}/{stem}", "{artist}{title}/{stem}"] {
+            for template in [
+                "{name}/{stem}",
+                "{artist}/{title}/{stem}",
+                "{artist}{title}/{stem}",
+            ] {
                 for attempt in 0..3 {
                     let path = path(template, &song, attempt);
                     let parts = template.split('/').count();
@@ -225,10 +267,15 @@ mod tests {
                     assert_eq!(components.clone().count(), parts, "{value:?} {path:?}");
                     assert!(components.clone().all(is_normal), "{value:?} {path:?}");
                     for part in path.split('/') {
-                        assert!(!part.contains(['\\', ':', '*', '?', '"', '<', '>', '|', '\0', '\n']));
+                        assert!(
+                            !part.contains(['\\', ':', '*', '?', '"', '<', '>', '|', '\0', '\n'])
+                        );
                         assert!(!part.ends_with(['.', ' ']), "{value:?} {path:?}");
                         let base = part.split('.').next().unwrap().to_ascii_uppercase();
-                        assert!(!["CON", "NUL", "COM1", "LPT9"].contains(&&*base), "{path:?}");
+                        assert!(
+                            !["CON", "NUL", "COM1", "LPT9"].contains(&&*base),
+                            "{path:?}"
+                        );
                     }
                 }
             }
@@ -238,7 +285,11 @@ mod tests {
     #[test]
     fn long_values_leave_room_for_endings() {
         for letter in ["a", "ß", "曲", "🎵"] {
-            let long = song(&letter.repeat(300), &letter.repeat(300), &letter.repeat(300));
+            let long = song(
+                &letter.repeat(300),
+                &letter.repeat(300),
+                &letter.repeat(300),
+            );
             for template in ["{name}/{stem}", "{artist} - {title} {stem}"] {
                 let first = path(template, &long, 0);
                 assert!(first.split('/').all(|part| part.len() <= 220), "{first}");
