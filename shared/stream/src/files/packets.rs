@@ -13,6 +13,7 @@ use symphonia::core::io::MediaSourceStream;
 
 use super::FileError;
 use super::edit_list::Audible;
+use super::riff_info;
 use super::tags::Tags;
 
 /// Damaged packets in a row after which the rest of a file is given up.
@@ -56,7 +57,8 @@ impl Packets {
     /// its place among them.
     pub(super) fn open(path: &Path, place: Option<usize>) -> Result<Self, FileError> {
         let mut format = open_container(path)?;
-        let tags = Tags::of(&mut *format);
+        let mut tags = Tags::of(&mut *format);
+        tags.complete(riff_info::read(path));
         let track = match place {
             None => format
                 .default_track(TrackType::Audio)

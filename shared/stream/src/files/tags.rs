@@ -38,6 +38,38 @@ pub enum TagField {
 }
 
 impl TagField {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::Title,
+        Self::Artist,
+        Self::Album,
+        Self::AlbumArtist,
+        Self::Composer,
+        Self::Genre,
+        Self::Date,
+        Self::Track,
+        Self::Disc,
+        Self::Bpm,
+        Self::Key,
+        Self::Isrc,
+        Self::Comment,
+    ];
+
+    /// Its chunk in the `INFO` list of a wav, which has fewer kinds.
+    pub(super) fn riff_name(self) -> Option<&'static [u8; 4]> {
+        Some(match self {
+            Self::Title => b"INAM",
+            Self::Artist => b"IART",
+            Self::Album => b"IPRD",
+            Self::Composer => b"IMUS",
+            Self::Genre => b"IGNR",
+            Self::Date => b"ICRD",
+            Self::Track => b"ITRK",
+            Self::Comment => b"ICMT",
+            Self::AlbumArtist | Self::Disc | Self::Bpm | Self::Key | Self::Isrc => return None,
+        })
+    }
+
     /// Its name in Vorbis comments, which FLAC and Opus files have.
     pub(super) fn vorbis_name(self) -> &'static str {
         match self {
@@ -116,7 +148,8 @@ impl Tags {
         tags
     }
 
-    fn complete(&mut self, other: Self) {
+    /// Adds what is not set.
+    pub(super) fn complete(&mut self, other: Self) {
         for (field, value) in other.0 {
             self.0.entry(field).or_insert(value);
         }
