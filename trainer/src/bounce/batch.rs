@@ -147,7 +147,11 @@ impl Batch<'_> {
     }
 
     fn is_complete(&self, earlier: &Record, results: &[PathBuf]) -> bool {
-        let names = self.job.targets.iter().map(|target| &*target.name);
+        let names = self
+            .job
+            .outputs
+            .files(self.job.targets)
+            .map(|(name, _)| name);
         let files = results.iter().map(PathBuf::as_path);
         earlier.is_complete(&self.model, &self.options, names.zip(files))
     }

@@ -20,6 +20,7 @@ mod inputs;
 mod interrupt;
 mod json_lines;
 mod new_folders;
+mod outputs;
 mod places;
 mod progress;
 mod record;
@@ -31,7 +32,7 @@ mod template;
 use std::process::ExitCode;
 
 use anyhow::Result;
-pub use args::{Args, Bits, Format};
+pub use args::{Args, Bits, Codec, Format};
 use bunri_stream::HostOptions;
 
 use crate::model::Model;
@@ -76,17 +77,17 @@ impl From<Outcome> for ExitCode {
 /// cannot be used. A single bad file is reported on standard error and in the [`Outcome`].
 pub fn run(args: Args) -> Result<Outcome> {
     let encoding = args.encoding()?;
+    encoding.check_encoder()?;
     let interrupt = Interrupt::listen()?;
     let json = args.json.as_deref().map(JsonLines::open).transpose()?;
     let console = json.as_ref().map_or(Console::Both, JsonLines::console);
     let model = Model::load(&args.model, args.device, args.stream)?;
     let targets = targets(&model.spec().stems, &args.stems, args.two_stems.as_deref())?;
-    args.check_name(targets.len())?;
     console.say(model.description());
     let job = Job {
         model: &model,
         targets: &targets,
-        encoding,
+        outputs: args.outputs(encoding, &targets)?,
         options: HostOptions {
             consistency: !args.no_consistency,
             batch: args
@@ -102,7 +103,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         let batch = Batch {
             job: &job,
             console,
-            places: Places::below(&args.output, args.name.clone(), &inputs.files),
+            places: Places::below(&args.output, args.template()?, &inputs.files),
             skip_existing: args.skip_existing,
             json,
             model: ModelRecord::of(&model)?,

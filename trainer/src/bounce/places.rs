@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use bunri_stream::files::StemFileWriter;
 
 use super::inputs::Input;
 use super::record::{InputRecord, Record};
@@ -41,7 +42,10 @@ impl Place {
 
     /// Where a stem of an earlier run lies now, if its name is still one of this place.
     pub(super) fn earlier(&self, stem: &str, written_as: &str) -> Option<PathBuf> {
-        let ending = Path::new(written_as).extension()?.to_str()?;
+        let ending = match written_as.ends_with(&format!(".{}", StemFileWriter::EXTENSION)) {
+            true => StemFileWriter::EXTENSION,
+            false => Path::new(written_as).extension()?.to_str()?,
+        };
         Some(self.stem(stem, ending))
     }
 }

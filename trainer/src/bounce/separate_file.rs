@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use bunri_stream::files::to_stereo;
-use bunri_stream::{Encoding, FileReader, HostOptions, OfflineSeparator, Planar};
+use bunri_stream::{FileReader, HostOptions, OfflineSeparator, Planar};
 
 use super::interrupt::Interrupt;
+use super::outputs::Outputs;
 use super::progress::Progress;
 use super::record::StemRecord;
 use super::stem_files::StemFiles;
@@ -21,7 +22,7 @@ const BLOCK_FRAMES: usize = 1 << 14;
 pub(super) struct Job<'a> {
     pub(super) model: &'a Model,
     pub(super) targets: &'a [Target],
-    pub(super) encoding: Encoding,
+    pub(super) outputs: Outputs,
     pub(super) options: HostOptions,
     pub(super) interrupt: &'a Interrupt,
 }
@@ -49,13 +50,10 @@ impl Separated {
 }
 
 impl Job<'_> {
-    /// The files of the results: one for each target, as `path_of` its name and the ending says.
+    /// The files of the results: where `path_of` their name and ending says.
     pub(super) fn results(&self, path_of: impl Fn(&str, &str) -> PathBuf) -> Vec<PathBuf> {
-        let ending = self.encoding.extension();
-        let targets = self.targets.iter();
-        targets
-            .map(|target| path_of(&target.name, ending))
-            .collect()
+        let files = self.outputs.files(self.targets);
+        files.map(|(name, ending)| path_of(name, ending)).collect()
     }
 
     /// Separates what `reader` reads from `input` into the files `results`, in the order of the
@@ -87,13 +85,20 @@ impl Job<'_> {
         let mut separator =
             OfflineSeparator::new(self.model.separator()?, rate_hz, self.options)
                 .with_context(|| format!("{}: its sample rate is {rate_hz} Hz", input.display()))?;
-        let mut files = StemFiles::create(results, rate_hz, reader.channels(), self.encoding)?;
+        let mut files = StemFiles::create(
+            results,
+            rate_hz,
+            reader.channels(),
+            self.outputs,
+            reader.tags(),
+        )?;
         let mut stems = Vec::new();
         let mut peaks = vec![0.0; self.targets.len()];
         let mut frames = 0_u64;
         while let Some(block) = reader.read(BLOCK_FRAMES)? {
             self.interrupt.check()?;
             frames += block.frames() as u64;
+            files.keep_mixture(&block);
             separator.push(&channels.to_model(block), &mut stems)?;
             self.write(&mut files, &mut stems, &mut peaks, channels)?;
             progress.set(frames);
@@ -119,7 +124,7 @@ impl Job<'_> {
             if written.clipped_samples > 0 {
                 warnings.push(format!(
                     "{path}: {} samples were louder than full scale and were clipped, so the stems do \
-                     not quite add up; --bits 32f keeps them",
+                     not quite add up; --format wav --bits 32f keeps them",
                     written.clipped_samples
                 ));
             }
@@ -135,10 +140,16 @@ impl Job<'_> {
 
     /// The stems as far as they are known before they are published.
     fn stem_records(&self, results: &[PathBuf], frames: u64, peaks: &[f32]) -> Vec<StemRecord> {
-        let files = self.targets.iter().zip(results).zip(peaks);
+        // A stem file's peak is that of its loudest stem.
+        let loudest = peaks.iter().copied().fold(0.0, f32::max);
+        let peaks = peaks.iter().map(|&peak| match self.outputs.stem_tracks {
+            None => peak,
+            Some(_) => loudest,
+        });
+        let files = self.outputs.files(self.targets).zip(results).zip(peaks);
         files
-            .map(|((target, path), &peak)| StemRecord {
-                name: target.name.clone(),
+            .map(|(((name, _), path), peak)| StemRecord {
+                name: name.to_owned(),
                 path: path.display().to_string(),
                 frames,
                 bytes: None,
