@@ -69,9 +69,13 @@ impl StemFileWriter {
             });
         }
         let temporary = started(path, rate_hz, Self::CHANNELS, encoding)?;
+        let mut names = ["Mixture"; Self::TRACKS];
+        for (name, (stem, _)) in names[1..].iter_mut().zip(STEMS) {
+            *name = stem;
+        }
         let mp4 = temporary
             .writer()
-            .and_then(|file| Mp4Writer::new(file, rate_hz, Self::CHANNELS, encoding, Self::TRACKS))
+            .and_then(|file| Mp4Writer::new(file, rate_hz, Self::CHANNELS, encoding, &names))
             .map_err(|error| FileError::writing(path, 0, error))?;
         Ok(Self {
             path: path.to_owned(),

@@ -242,7 +242,8 @@ impl Encoder {
                 Self::Flac(Box::new(flac))
             }
             Encoding::Aac(_) | Encoding::Alac16 => {
-                let mp4 = Mp4Writer::new(temporary.writer()?, rate_hz, channels, encoding, 1)?;
+                let mp4 =
+                    Mp4Writer::new(temporary.writer()?, rate_hz, channels, encoding, &["Sound"])?;
                 Self::Mp4(Box::new(mp4))
             }
             Encoding::Mp3(_) | Encoding::Opus(_) => {

@@ -82,7 +82,8 @@ fn track(file: &Mp4Writer, track: &Track, place: u32, frames: u32) -> Vec<u8> {
         // The language "undetermined".
         &[&words(&[0, 0, file.rate_hz, delay + frames, 0x55C4_0000])],
     );
-    let handler = full_box(b"hdlr", 0, &[&[0; 4], b"soun", &[0; 12], b"Sound\0"]);
+    let name = [track.name.as_bytes(), &[0]].concat();
+    let handler = full_box(b"hdlr", 0, &[&[0; 4], b"soun", &[0; 12], &name]);
     let sound = full_box(b"smhd", 0, &[&[0; 4]]);
     let in_this_file = full_box(b"url ", 1, &[]);
     let data = boxed(

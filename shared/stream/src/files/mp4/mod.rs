@@ -34,6 +34,8 @@ enum Codec {
 }
 
 struct Track {
+    /// What players call it.
+    name: &'static str,
     codec: Codec,
     packet_bytes: Vec<u32>,
     chunks: Vec<Chunk>,
@@ -67,25 +69,28 @@ pub(super) struct Mp4Writer {
 }
 
 impl Mp4Writer {
-    /// Starts a file with tracks of one kind.
+    /// Starts a file with tracks of one kind, by their names.
     pub(super) fn new(
         file: File,
         rate_hz: u32,
         channels: usize,
         encoding: Encoding,
-        tracks: usize,
+        names: &[&'static str],
     ) -> io::Result<Self> {
         let codec = || match encoding {
             Encoding::Alac16 => Ok(Codec::Alac(Box::new(AlacPackets::new(rate_hz, channels)))),
             Encoding::Aac(kbit) => AacPackets::new(rate_hz, channels, kbit).map(Codec::Aac),
             _ => Err(io::ErrorKind::Unsupported.into()),
         };
-        let track = |codec| Track {
+        let track = |name, codec| Track {
+            name,
             codec,
             packet_bytes: Vec::new(),
             chunks: Vec::new(),
         };
-        let tracks = (0..tracks).map(|_| codec().map(track));
+        let tracks = names
+            .iter()
+            .map(|name| codec().map(|codec| track(*name, codec)));
         let mut writer = Self {
             file: BufWriter::new(file),
             position: 0,
