@@ -11,7 +11,7 @@ use serde::Serialize;
 use tch::Device;
 
 use crate::json_file::JsonFile;
-use crate::model::{DEFAULT, bytes_of, source_of};
+use crate::model::{DEFAULT, architecture_of, bytes_of, source_of};
 use crate::table::Table;
 
 /// Command line of `trainer info`.
@@ -85,13 +85,7 @@ pub fn run(mut args: Args) -> Result<()> {
 
 fn describe(file: String, bytes: usize, model: LoadedModel) -> Result<Info> {
     let config = model.config().cloned();
-    let architecture = match &config {
-        Some(config) => serde_json::to_value(config)?["architecture"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
-        None => "torch-script".to_owned(),
-    };
+    let architecture = architecture_of(&model);
     let parameters = model.parameters;
     let warning = model.warning;
     let LoadedModel {

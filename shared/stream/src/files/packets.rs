@@ -13,6 +13,8 @@ use symphonia::core::io::MediaSourceStream;
 
 use super::FileError;
 use super::edit_list::Audible;
+use super::riff_info;
+use super::tags::Tags;
 
 /// Damaged packets in a row after which the rest of a file is given up.
 const MAX_DAMAGED_RUN: u32 = 256;
@@ -47,6 +49,7 @@ pub(super) struct Packets {
     shape: Option<(u32, usize)>,
     /// What is left to cut and to keep, where the container says so and the decoder does not act.
     audible: Option<Audible>,
+    tags: Tags,
 }
 
 impl Packets {
@@ -54,6 +57,8 @@ impl Packets {
     /// its place among them.
     pub(super) fn open(path: &Path, place: Option<usize>) -> Result<Self, FileError> {
         let mut format = open_container(path)?;
+        let mut tags = Tags::of(&mut *format);
+        tags.complete(riff_info::read(path));
         let track = match place {
             None => format
                 .default_track(TrackType::Audio)
@@ -83,7 +88,13 @@ impl Packets {
             damaged_run: 0,
             shape: None,
             audible,
+            tags,
         })
+    }
+
+    /// What the recording says about itself.
+    pub(super) fn tags(&self) -> &Tags {
+        &self.tags
     }
 
     /// Playable frames as the container tells them before the first packet, if it does.
