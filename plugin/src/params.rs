@@ -80,7 +80,7 @@ impl Default for BunriParams {
                 .with_step_size(0.01)
                 .with_unit(" %")
                 .with_value_to_string(formatters::v2s_f32_percentage(0))
-                .with_string_to_value(formatters::s2v_f32_percentage()),
+                .with_string_to_value(finite(formatters::s2v_f32_percentage())),
             bypass: BoolParam::new("Bypass", false).make_bypass(),
             consistency: BoolParam::new("Stems null to the mix", true),
             aux_pre_fader: BoolParam::new("Stem buses pre-fader", false),
@@ -111,6 +111,7 @@ impl BunriParams {
             bypass: self.bypass.value(),
             consistency: self.consistency.value(),
             aux_pre_fader: self.aux_pre_fader.value(),
+            dry_in_dropouts: self.settings.dry_in_dropouts(),
         }
     }
 }
@@ -138,12 +139,12 @@ impl StripParams {
             pan: FloatParam::new(format!("{stem} pan"), 0.0, pan)
                 .with_step_size(0.01)
                 .with_value_to_string(formatters::v2s_f32_panning())
-                .with_string_to_value(formatters::s2v_f32_panning()),
+                .with_string_to_value(finite(formatters::s2v_f32_panning())),
             width: FloatParam::new(format!("{stem} width"), 1.0, width)
                 .with_step_size(0.01)
                 .with_unit(" %")
                 .with_value_to_string(formatters::v2s_f32_percentage(0))
-                .with_string_to_value(formatters::s2v_f32_percentage()),
+                .with_string_to_value(finite(formatters::s2v_f32_percentage())),
         }
     }
 }
@@ -157,15 +158,23 @@ fn gain_text(gain_db: f32) -> String {
     }
 }
 
+/// A reader of texts that users type.
+type FromText = Arc<dyn Fn(&str) -> Option<f32> + Send + Sync>;
+
+/// The same without "nan" and "inf", which Rust reads as numbers.
+fn finite(read: FromText) -> FromText {
+    Arc::new(move |text| read(text).filter(|value| value.is_finite()))
+}
+
 /// A gain as users type it, with or without its unit.
 fn gain_from_text(text: &str) -> Option<f32> {
     let text = text.trim();
     let number = text.strip_suffix(['b', 'B']).unwrap_or(text);
     let number = number.strip_suffix(['d', 'D']).unwrap_or(number).trim();
     match number.parse::<f32>() {
-        Ok(gain_db) if gain_db.is_nan() => None,
-        Ok(gain_db) => Some(gain_db.clamp(MIN_GAIN_DB, MAX_GAIN_DB)), // "-inf" is a number
-        Err(_) => None,
+        Ok(f32::NEG_INFINITY) => Some(MIN_GAIN_DB), // as silence is shown
+        Ok(gain_db) if gain_db.is_finite() => Some(gain_db.clamp(MIN_GAIN_DB, MAX_GAIN_DB)),
+        _ => None,
     }
 }
 
@@ -215,6 +224,28 @@ mod tests {
             );
         }
         assert_eq!(gain_from_text("loud"), None);
-        assert_eq!(gain_from_text("NaN"), None);
+    }
+
+    /// Guards against a width, a pan or a mix that is no number, and silences everything.
+    #[test]
+    fn no_text_is_a_value_that_is_no_number() {
+        let params = BunriParams::default();
+        let mut floats = vec![&params.dry_wet];
+        for strip in params.strips() {
+            floats.extend([&strip.gain_db, &strip.pan, &strip.width]);
+        }
+        for param in floats {
+            for text in [
+                "nan", "NaN", "-nan", "inf", "+inf", "infinity", "1e99", "nan %", "",
+            ] {
+                let value = param.string_to_normalized_value(text);
+                assert_eq!(value, None, "{}: {text:?}", param.name());
+            }
+            let shown = param.normalized_value_to_string(0.5, true);
+            assert!(
+                param.string_to_normalized_value(&shown).is_some(),
+                "{shown}"
+            );
+        }
     }
 }

@@ -97,6 +97,15 @@ impl ClapHost {
             .expect("the render mode");
     }
 
+    /// Stops processing; it starts with the next block.
+    ///
+    /// # Panics
+    /// If the host is not active.
+    pub fn stop(&mut self) {
+        let processor = self.processor.as_mut().expect("activated");
+        processor.ensure_processing_stopped();
+    }
+
     /// Chooses the port layout with so many input channels. Deactivated hosts only.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What `vst3-host` cannot ask: the latency of an active component, the names of the buses of one
-//! that was never activated, and audio with buses that have no channels, or in another mode than the
-//! one that was set up.
+//! that was never activated, audio with buses that have no channels, in another mode than the one that
+//! was set up or without any start of processing, and what a controller makes of a component's state.
 //!
 //! `vst3-host` 0.10 activates every component that it loads, and reads `getLatencySamples` only
 //! while the component is inactive, when the wrapper has no answer (CLAP knows a latency only of
@@ -8,6 +8,7 @@
 //! through the bare interface.
 #![allow(unsafe_code)] // COM calls into the plugin under test; each block says what it relies on.
 
+use std::cell::Cell;
 use std::ffi::{c_char, c_void};
 use std::path::Path;
 
@@ -16,14 +17,15 @@ use libloading::os::unix::{Library, Symbol};
 use vst3::Steinberg::Vst::{
     AudioBusBuffers, AudioBusBuffers__type0,
     BusDirections_::{kInput, kOutput},
-    BusInfo, IAudioProcessor, IAudioProcessorTrait, IComponent, IComponentTrait, IHostApplication,
-    IHostApplicationTrait,
+    BusInfo, IAudioProcessor, IAudioProcessorTrait, IComponent, IComponentTrait, IEditController,
+    IEditControllerTrait, IHostApplication, IHostApplicationTrait,
     MediaTypes_::kAudio,
-    ProcessContext, ProcessData, ProcessModes_, ProcessSetup, String128, SymbolicSampleSizes_,
+    ParameterInfo, ProcessContext, ProcessData, ProcessModes_, ProcessSetup, String128,
+    SymbolicSampleSizes_,
 };
 use vst3::Steinberg::{
-    FUnknown, IPluginBaseTrait, IPluginFactory, IPluginFactoryTrait, TUID, kNotImplemented,
-    kResultOk, tresult,
+    FUnknown, IBStream, IBStreamTrait, IPluginBaseTrait, IPluginFactory, IPluginFactoryTrait, TUID,
+    kNotImplemented, kResultOk, tresult,
 };
 use vst3::{Class, ComPtr, ComWrapper, Interface};
 
@@ -38,26 +40,68 @@ pub fn reported_latency_frames(library: &Path, setup: &Setup) -> usize {
     with_active(library, setup, |_, latency_frames| latency_frames)
 }
 
+/// When a host calls `setProcessing`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Starts {
+    /// Before the first block, and after the last.
+    Once,
+    /// Never.
+    Never,
+    /// Before every block, and after it.
+    AroundEveryBlock,
+}
+
+/// How a host sends its blocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways {
+    /// What it says with each block, as Ardour's export does, whatever it set up.
+    pub said: Pace,
+    /// When it starts processing.
+    pub starts: Starts,
+    /// The blocks' length, which it may have announced.
+    pub block_frames: usize,
+    /// Whether it tells the position of each block.
+    pub tells_position: bool,
+}
+
+impl Ways {
+    /// As an ordinary host does it that set up `setup` and says `said` with each block.
+    #[must_use]
+    pub const fn ordinary(setup: &Setup, said: Pace) -> Self {
+        Self {
+            said,
+            starts: Starts::Once,
+            block_frames: setup.max_block_frames,
+            tells_position: true,
+        }
+    }
+}
+
 /// What the main bus plays in a host that gives the stem buses no channels at all, as JUCE's do
 /// where they are inactive, and the latency: `vst3-host` gives them their channels, without memory.
-/// `said`: what the host says with each block, as Ardour's export does, whatever it set up.
 ///
 /// # Panics
-/// If the plugin refuses any step.
+/// If the plugin refuses any step, or calls silent what it plays.
 #[must_use]
 pub fn process_main_alone(
     library: &Path,
     setup: &Setup,
-    said: Pace,
+    ways: Ways,
     input: &Planar,
 ) -> (Planar, usize) {
     with_active(library, setup, |processor, latency_frames| {
         let clock = Clock::start(setup);
         // In place, as these hosts do it: what the plugin does not touch stays what it was.
         let mut audio = input.clone().into_channels();
-        // SAFETY: the processor is active, and every pointer outlives the call it is made for.
-        unsafe { processor.setProcessing(1) };
-        for (start, frames) in block_ranges(input.frames(), &[setup.max_block_frames]) {
+        let set_processing = |at: Starts, state| {
+            if ways.starts == at {
+                // SAFETY: the processor is active.
+                unsafe { processor.setProcessing(state) };
+            }
+        };
+        set_processing(Starts::Once, 1);
+        for (start, frames) in block_ranges(input.frames(), &[ways.block_frames]) {
+            set_processing(Starts::AroundEveryBlock, 1);
             let mut channels: Vec<*mut f32> = audio
                 .iter_mut()
                 .map(|channel| channel[start..start + frames].as_mut_ptr())
@@ -77,7 +121,7 @@ pub fn process_main_alone(
             context.sampleRate = f64::from(setup.rate_hz);
             context.projectTimeSamples = start as i64;
             let mut data = ProcessData {
-                processMode: mode(said),
+                processMode: mode(ways.said),
                 symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
                 numSamples: frames as i32,
                 numInputs: 1,
@@ -88,19 +132,53 @@ pub fn process_main_alone(
                 outputParameterChanges: std::ptr::null_mut(),
                 inputEvents: std::ptr::null_mut(),
                 outputEvents: std::ptr::null_mut(),
-                processContext: &mut context,
+                processContext: if ways.tells_position {
+                    &mut context
+                } else {
+                    std::ptr::null_mut()
+                },
             };
-            // SAFETY: as above.
+            // SAFETY: the processor is active, and every pointer outlives the call.
             let result = unsafe { processor.process(&mut data) };
             assert_eq!(result, kResultOk, "process");
+            assert_eq!(outputs[0].silenceFlags, 0, "channels called silent");
             clock.wait_until_played(start + frames);
+            set_processing(Starts::AroundEveryBlock, 0);
         }
-        // SAFETY: as above.
-        unsafe { processor.setProcessing(0) };
+        set_processing(Starts::Once, 0);
         (
             Planar::from_channels(audio).expect("one length"),
             latency_frames,
         )
+    })
+}
+
+/// Every parameter's place between its ends, in the controller of a new instance that was given `state`
+/// as its component's.
+///
+/// # Panics
+/// If the plugin refuses any step.
+#[must_use]
+pub fn values_after_component_state(library: &Path, state: &[u8]) -> Vec<f64> {
+    with_component(library, |component| {
+        let controller: ComPtr<IEditController> = component.cast().expect("a controller");
+        let stream = ComWrapper::new(ByteStream {
+            bytes: state.to_vec(),
+            position: Cell::new(0),
+        });
+        let stream = stream.to_com_ptr::<IBStream>().expect("the stream");
+        // SAFETY: all are alive; ParameterInfo is plain data, which the plugin fills in.
+        unsafe {
+            let result = controller.setComponentState(stream.as_ptr());
+            assert_eq!(result, kResultOk, "setComponentState");
+            (0..controller.getParameterCount())
+                .map(|index| {
+                    let mut info: ParameterInfo = std::mem::zeroed();
+                    controller.getParameterInfo(index, &mut info);
+                    controller.getParamNormalized(info.id)
+                })
+                .collect()
+        }
     })
 }
 
@@ -263,6 +341,44 @@ impl IHostApplicationTrait for NamedHost {
         _interface: *mut TUID,
         _object: *mut *mut c_void,
     ) -> tresult {
+        kNotImplemented
+    }
+}
+
+/// A stream that is read from its beginning to its end.
+struct ByteStream {
+    bytes: Vec<u8>,
+    position: Cell<usize>,
+}
+
+impl Class for ByteStream {
+    type Interfaces = (IBStream,);
+}
+
+impl IBStreamTrait for ByteStream {
+    unsafe fn read(&self, buffer: *mut c_void, bytes: i32, read: *mut i32) -> tresult {
+        let rest = &self.bytes[self.position.get()..];
+        let count = rest.len().min(bytes.max(0) as usize);
+        // SAFETY: the caller has room for as many bytes as it asks for.
+        unsafe {
+            buffer.copy_from_nonoverlapping(rest.as_ptr().cast(), count);
+            if !read.is_null() {
+                *read = count as i32;
+            }
+        }
+        self.position.set(self.position.get() + count);
+        kResultOk
+    }
+
+    unsafe fn write(&self, _buffer: *mut c_void, _bytes: i32, _written: *mut i32) -> tresult {
+        kNotImplemented
+    }
+
+    unsafe fn seek(&self, _position: i64, _mode: i32, _result: *mut i64) -> tresult {
+        kNotImplemented
+    }
+
+    unsafe fn tell(&self, _position: *mut i64) -> tresult {
         kNotImplemented
     }
 }

@@ -8,7 +8,7 @@ use bunri_tests::bundle::{Bundles, vst3_library};
 use bunri_tests::checkpoint::{ECHO_GAINS, SHORT_CHUNK_FRAMES};
 use bunri_tests::own_process::{with_echo_model, with_fake_engine};
 use bunri_tests::signals::{assert_near, delayed, impulse, noise, peak, scaled, sum};
-use bunri_tests::vst3_bare::process_main_alone;
+use bunri_tests::vst3_bare::{Ways, process_main_alone};
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, STEMS, Setup, table};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -223,7 +223,8 @@ fn vst3_buses_without_channels() {
                 aux: AuxBuses::Inactive,
             };
             let input = noise(20_000, 5);
-            let (main, latency) = process_main_alone(&library, &setup, setup.pace, &input);
+            let ways = Ways::ordinary(&setup, setup.pace);
+            let (main, latency) = process_main_alone(&library, &setup, ways, &input);
             assert_near(&main, &delayed(&input, latency), 1e-5, "main");
         },
     );

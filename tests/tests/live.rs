@@ -9,7 +9,7 @@ use bunri_tests::checkpoint::ECHO_GAINS;
 use bunri_tests::clap_host::ClapHost;
 use bunri_tests::own_process::{with_echo_model, with_fake_engine};
 use bunri_tests::signals::{FADE_SECONDS, assert_near, delayed, is_faded, noise, scaled};
-use bunri_tests::vst3_bare::process_main_alone;
+use bunri_tests::vst3_bare::{Ways, process_main_alone};
 use bunri_tests::{AuxBuses, Format, Pace, PluginHost, Setup};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -117,7 +117,8 @@ fn a_host_that_says_offline_after_activation_is_waited_for() {
         let bundles = Bundles::new();
 
         let library = vst3_library(&bundles.path(Format::Vst3));
-        let (main, latency) = process_main_alone(&library, &setup, Pace::Offline, &input);
+        let ways = Ways::ordinary(&setup, Pace::Offline);
+        let (main, latency) = process_main_alone(&library, &setup, ways, &input);
         assert_near(&main, &delayed(&input, latency), 1e-5, "VST3");
 
         let mut host = ClapHost::load(&bundles.path(Format::Clap));

@@ -28,6 +28,8 @@ fn main() {
         // As torch-sys: the wheel's own choice, and warnings of headers that are not ours.
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .warnings(false)
+        // Of libtorch's headers mostly: half of each object file, and linked into every program.
+        .debug(false)
         .compile("bunri_libtorch_shim");
     println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
 }

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::output::print_line;
 use anyhow::{Context, Result, ensure};
 use bunri_model::{Checkpoint, Parameters, Storage};
 use serde_json::{Value, json};
@@ -74,7 +75,7 @@ pub fn run(args: Args) -> Result<()> {
         .notes
         .insert("averaged".into(), notes.into());
     checkpoint.save(&args.output, Storage::F32)?;
-    println!("{}", args.output.display());
+    print_line!("{}", args.output.display());
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::output::print_line;
 use anyhow::{Context, Result, ensure};
 use bunri_model::{BagConfig, Checkpoint, NetworkConfig, Storage};
 use serde_json::json;
@@ -62,7 +63,7 @@ pub fn run(args: Args) -> Result<()> {
     }
     checkpoint.licence = licences.join("; ");
     checkpoint.save(&args.output, Storage::F32)?;
-    println!("{}", args.output.display());
+    print_line!("{}", args.output.display());
     Ok(())
 }
 

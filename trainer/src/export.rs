@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::evaluate::baselines::MODEL;
+use crate::output::{eprint_line, print_line};
 
 /// Command line of `trainer export`.
 #[derive(Debug, clap::Args)]
@@ -64,9 +65,9 @@ pub fn run(args: Args) -> Result<()> {
     }
     checkpoint.save(&args.output, args.storage.into())?;
     let megabytes = std::fs::metadata(&args.output)?.len() as f64 / 1e6;
-    println!("{}: {megabytes:.1} MB", args.output.display());
+    print_line!("{}: {megabytes:.1} MB", args.output.display());
     for (figure, value) in &checkpoint.provenance.metrics {
-        println!("  {figure}: {value:.2}");
+        print_line!("  {figure}: {value:.2}");
     }
     Ok(())
 }
@@ -76,13 +77,23 @@ fn model_figures(file: &Path) -> Result<Vec<(String, f64)>> {
     let text = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let report: Value =
         serde_json::from_slice(&text).with_context(|| format!("{} is no JSON", file.display()))?;
+    if let Some(failed) = report["failed"]
+        .as_array()
+        .filter(|songs| !songs.is_empty())
+    {
+        eprint_line!(
+            "warning: {}: {} songs could not be scored and are in none of its figures",
+            file.display(),
+            failed.len()
+        );
+    }
     let summary = &report["summary"][MODEL];
     let stems = summary["stems"].as_object().into_iter().flatten();
     let stems = stems.map(|(stem, figures)| (stem.as_str(), figures));
     let mut found = Vec::new();
     for (stem, figures) in stems.chain([("mean", &summary["mean"])]) {
         for (figure, value) in figures.as_object().into_iter().flatten() {
-            if let Some(value) = value.as_f64() {
+            if let Some(value) = value.as_f64().filter(|_| !figure.ends_with("_count")) {
                 found.push((format!("{stem}/{figure}"), value));
             }
         }

@@ -11,6 +11,7 @@ use tch::Device;
 
 use crate::bag::together;
 use crate::export::StorageArg;
+use crate::output::{eprint_line, print_line};
 
 /// Command line of `trainer import`.
 #[derive(Debug, clap::Args)]
@@ -88,7 +89,7 @@ pub fn run(args: Args) -> Result<()> {
     checkpoint.licence = args.licence;
     checkpoint.save(&args.output, args.storage.into())?;
     let megabytes = std::fs::metadata(&args.output)?.len() as f64 / 1e6;
-    println!("{}: {megabytes:.1} MB", args.output.display());
+    print_line!("{}: {megabytes:.1} MB", args.output.display());
     Ok(())
 }
 
@@ -101,7 +102,7 @@ fn read(file: &Path, hints: &Hints) -> Result<Checkpoint> {
         ..
     } = import(&bytes, hints, Device::Cpu).with_context(|| file.display().to_string())?;
     for argument in dropped {
-        eprintln!(
+        eprint_line!(
             "warning: {}: argument {argument} is unknown and left out, as the reference does",
             file.display()
         );
@@ -113,7 +114,7 @@ fn read(file: &Path, hints: &Hints) -> Result<Checkpoint> {
     note("imported_file", json!(name));
     note("imported_sha256", json!(sha256(&bytes)));
     let signature = checkpoint.network.signature();
-    println!(
+    print_line!(
         "{name}: {} parameters, {} at {} Hz{}",
         checkpoint.network.config().parameter_count(),
         signature.stems.join(", "),

@@ -1,15 +1,17 @@
 //! `trainer info`: what a model file is, and how late it is in each mode.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bunri_model::{LoadedModel, Network, NetworkConfig, Provenance, Separator, SharedWeights};
+use bunri_stream::engine::ModelSource;
 use bunri_stream::{Mode, StemModel};
 use serde::Serialize;
 use tch::Device;
 
-use crate::model::{DEFAULT, bytes_of, source_of};
+use crate::json_file::JsonFile;
+use crate::model::{DEFAULT, architecture_of, bytes_of, source_of};
 use crate::table::Table;
 
 /// Command line of `trainer info`.
@@ -18,9 +20,8 @@ pub struct Args {
     /// Model file, or `studio` or `live` for a model that this program was built with.
     #[arg(default_value = DEFAULT)]
     model: PathBuf,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    json: JsonFile,
 }
 
 /// Overlaps that the latency of windowed models is given for, beside the studio modes: the least that
@@ -65,7 +66,13 @@ struct ModeInfo {
 ///
 /// # Errors
 /// A file that cannot be read or is no model.
-pub fn run(args: Args) -> Result<()> {
+pub fn run(mut args: Args) -> Result<()> {
+    if args.model == Path::new(DEFAULT)
+        && let Some(model) = args.json.take_input(is_model)
+    {
+        args.model = model;
+    }
+    args.json.check()?;
     let file = args.model.display().to_string();
     let source = source_of(&args.model, Mode::default());
     let bytes = bytes_of(&source)?.len();
@@ -73,23 +80,12 @@ pub fn run(args: Args) -> Result<()> {
         format!("model {file} (files of other programs: see trainer import --help)")
     })?;
     let info = describe(file, bytes, model)?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&info)?);
-    } else {
-        print(&info);
-    }
-    Ok(())
+    args.json.deliver(&info, &text(&info))
 }
 
 fn describe(file: String, bytes: usize, model: LoadedModel) -> Result<Info> {
     let config = model.config().cloned();
-    let architecture = match &config {
-        Some(config) => serde_json::to_value(config)?["architecture"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
-        None => "torch-script".to_owned(),
-    };
+    let architecture = architecture_of(&model);
     let parameters = model.parameters;
     let warning = model.warning;
     let LoadedModel {
@@ -147,9 +143,15 @@ fn modes(network: Box<dyn Network>) -> Result<Vec<ModeInfo>> {
     Ok(modes)
 }
 
-fn print(info: &Info) {
-    println!("{}", info.file);
-    let line = |name: &str, text: String| println!("  {name:<13} {text}");
+/// Whether a name is rather that of a model to read than of JSON to write.
+fn is_model(path: &Path) -> bool {
+    let is_file = path.is_file() && path.extension().is_none_or(|end| end != "json");
+    is_file || matches!(source_of(path, Mode::default()), ModelSource::BuiltIn(_))
+}
+
+fn text(info: &Info) -> String {
+    let mut all = format!("{}\n", info.file);
+    let mut line = |name: &str, text: String| all += &format!("  {name:<13} {text}\n");
     line("architecture", info.architecture.clone());
     line("stems", info.stems.join(", "));
     line(
@@ -192,7 +194,6 @@ fn print(info: &Info) {
         }
         line("note", format!("{name}: {short}"));
     }
-    println!();
     let cell = |frames: usize, ms: f64| format!("{ms:.1} ms ({frames})");
     let rows = info.modes.iter().map(|mode| {
         vec![
@@ -203,16 +204,16 @@ fn print(info: &Info) {
             cell(mode.latency_frames, mode.latency_ms),
         ]
     });
-    print!(
-        "{}",
-        Table {
-            title: "Latency in milliseconds and frames, without the time that computing takes"
-                .into(),
-            words: 1,
-            header: ["mode", "chunk", "hop", "lookahead", "latency"]
-                .map(String::from)
-                .to_vec(),
-            rows: rows.collect(),
-        }
-    );
+    let latencies = Table {
+        title: "Latency in milliseconds and frames, without the time that computing takes".into(),
+        words: 1,
+        header: ["mode", "chunk", "hop", "lookahead", "latency"]
+            .map(String::from)
+            .to_vec(),
+        rows: rows.collect(),
+    };
+    format!(
+        "{all}
+{latencies}"
+    )
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bunri_model::device::device_name;
+use bunri_model::torch_script::Description;
 use bunri_model::{
-    DeviceChoice, LoadedModel, Provenance, Separator, SharedWeights, built_in_model,
+    DeviceChoice, LoadedModel, Provenance, Separator, SharedWeights, built_in_model, model_bytes,
 };
 use bunri_stream::engine::ModelSource;
 use bunri_stream::{BuiltIn, Mode, ModelSpec, StemModel};
@@ -15,6 +16,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tch::Device;
 
+use crate::output::eprint_line;
 use crate::stream_args::StreamArgs;
 
 /// Names the model that comes with the program for the mode that is asked for.
@@ -48,7 +50,7 @@ pub fn bytes_of(source: &ModelSource) -> Result<Cow<'static, [u8]>> {
             })
         }
         ModelSource::File(path) => {
-            let bytes = std::fs::read(path);
+            let bytes = model_bytes::read(path);
             Ok(bytes
                 .with_context(|| format!("model {}", path.display()))?
                 .into())
@@ -85,6 +87,7 @@ pub struct Model {
     weights: Arc<SharedWeights>,
     name: PathBuf,
     source: ModelSource,
+    architecture: String,
     parameters: Option<usize>,
     licence: String,
     provenance: Provenance,
@@ -107,9 +110,10 @@ impl Model {
             .and_then(|model| model.in_precision(stream.precision))
             .with_context(|| format!("model {shown}"))?;
         for warning in model.warning.into_iter().chain(model.notice.as_deref()) {
-            eprintln!("warning: {shown}: {warning}");
+            eprint_line!("warning: {shown}: {warning}");
         }
         let device = model.network.device();
+        let architecture = architecture_of(&model);
         let parameters = model.parameters;
         let (provenance, licence) = (model.provenance.clone(), model.licence.clone());
         let weights: Arc<SharedWeights> = Arc::new(model.into());
@@ -124,6 +128,7 @@ impl Model {
             weights,
             name: name.to_owned(),
             source,
+            architecture,
             parameters,
             licence,
             provenance,
@@ -150,6 +155,51 @@ impl Model {
             device: self.device.clone(),
             mode: self.mode.to_string(),
         })
+    }
+
+    /// The file as given; the name of a built-in model, `studio` or `live`.
+    #[must_use]
+    pub fn source_name(&self) -> String {
+        match &self.source {
+            ModelSource::BuiltIn(model) => model.name().to_owned(),
+            ModelSource::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// The network's kind, as its config names it.
+    #[must_use]
+    pub fn architecture(&self) -> &str {
+        &self.architecture
+    }
+
+    /// Digest of all that its output depends on, in hexadecimal digits: of the file's bytes, followed by
+    /// those of the module that a TorchScript description names.
+    ///
+    /// # Errors
+    /// A file that can no longer be read.
+    pub fn sha256(&self) -> Result<String> {
+        let mut bytes = bytes_of(&self.source)?;
+        if let ModelSource::File(path) = &self.source
+            && path.extension().is_some_and(|ending| ending == "toml")
+        {
+            let (_, module) = Description::load(path)?;
+            let module =
+                std::fs::read(&module).with_context(|| format!("module {}", module.display()))?;
+            bytes.to_mut().extend(module);
+        }
+        Ok(sha256_of(&bytes))
+    }
+
+    /// Licence of the weights.
+    #[must_use]
+    pub fn licence(&self) -> &str {
+        &self.licence
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        &self.device
     }
 
     /// What it makes, and how it sees time.
@@ -210,6 +260,17 @@ impl Model {
             seconds(spec.latency_frames()),
         )
     }
+}
+
+/// The network's kind, as its config names it; `torch-script` where there is no config.
+pub(crate) fn architecture_of(model: &LoadedModel) -> String {
+    let config = model
+        .config()
+        .and_then(|config| serde_json::to_value(config).ok());
+    let name = config
+        .as_ref()
+        .and_then(|config| config["architecture"].as_str());
+    name.unwrap_or("torch-script").to_owned()
 }
 
 fn sha256_of(bytes: &[u8]) -> String {

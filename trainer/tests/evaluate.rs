@@ -256,7 +256,15 @@ fn a_partly_labelled_and_a_sparse_song_get_the_scores_they_should() {
     bench.write("b", "vocals", RATE_HZ, &drums);
     bench.write("b", "mixture", RATE_HZ, &sum(&[(&drums, 2.0)]));
 
-    let report = bench.evaluate(&["--baselines", "--windows"]).unwrap();
+    let asked = ["--baselines", "--windows"];
+    let message = bench.evaluate(&asked).unwrap_err().to_string();
+    assert!(
+        message.contains("vocals ends after 1.0 of 3.0 s"),
+        "{message}"
+    );
+    let report = bench
+        .evaluate(&[&asked[..], &["--allow-short"]].concat())
+        .unwrap();
     let [a, b] = &report["songs"].as_array().unwrap()[..] else {
         panic!("{report}")
     };

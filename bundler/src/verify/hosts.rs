@@ -36,7 +36,7 @@ pub(super) fn bring() -> Hosts {
     if let Err(reason) = ardour() {
         eprintln!("going on without Ardour: {reason:#}");
     }
-    match python_modules() {
+    match host_modules() {
         Ok(packages) => Hosts {
             packages: Some(packages),
         },
@@ -62,24 +62,30 @@ fn ardour() -> Result<()> {
     Ok(())
 }
 
-/// The modules in a folder of the cache, named by what is in it and for which Python: it comes by one
-/// rename, complete.
-fn python_modules() -> Result<PathBuf> {
+/// The hosts' modules, in a folder named by what is in it and for which Python.
+fn host_modules() -> Result<PathBuf> {
+    let folder = format!("hosts-{}-{}", python_version()?, MODULES.join("-"));
+    python_modules(&folder, &MODULES)
+}
+
+/// Python modules by their requirements, in a folder of the cache: it comes by one rename, complete.
+pub(super) fn python_modules(folder: &str, requirements: &[&str]) -> Result<PathBuf> {
     let cache = Cache::of_user()?;
-    let folder = cache
-        .root()
-        .join(format!("hosts-{}-{}", python_version()?, MODULES.join("-")));
+    let folder = cache.root().join(folder);
     if folder.is_dir() {
         return Ok(folder);
     }
     let held = cache.lock()?;
     let scratch = cache.scratch(&held)?;
+    let list = scratch.path().join("requirements.txt");
+    fs::write(&list, requirements.join("\n"))?;
     let mut command = Pip::find()?.command();
     command
         .args(["install", "--quiet", "--disable-pip-version-check"])
         .args(["--only-binary", ":all:", "--target"])
         .arg(scratch.path().join("modules"))
-        .args(MODULES)
+        .arg("--requirement")
+        .arg(&list)
         .stdin(Stdio::null());
     let status = command.status().context("cannot start pip")?;
     if !status.success() {

@@ -4,6 +4,7 @@
 //! the documentation, the libraries that the host tests load and the tests themselves share one
 //! build of each dependency, libtorch's C++ side above all.
 
+mod ffmpeg;
 mod hosts;
 mod licences;
 mod repository;
@@ -80,7 +81,9 @@ fn steps(checkout: &Checkout, hosts: bool, table: &Path, report: &mut Report) ->
             "--tests",
         ]))
     })?;
-    let ran = report.step("tests", || tests::run_all(checkout, table))?;
+    let ran = report.step("tests", || {
+        tests::run_all(checkout, &ffmpeg::bring(), table)
+    })?;
     report.count(ran)?;
     let ran = report.step("doc tests", || tests::run_documented(checkout))?;
     report.count(ran)?;

@@ -7,6 +7,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 
+use super::ffmpeg::Ffmpeg;
 use super::hosts::Hosts;
 use super::table;
 use crate::checkout::Checkout;
@@ -89,9 +90,10 @@ impl Outcome {
 
 /// All unit and integration tests: with nextest where it is installed, for its time limits and its
 /// report, else with cargo's own runner.
-pub(crate) fn run_all(checkout: &Checkout, table: &Path) -> Result<Outcome> {
+pub(super) fn run_all(checkout: &Checkout, ffmpeg: &Ffmpeg, table: &Path) -> Result<Outcome> {
     let mut command = checkout.cargo_at_root();
     command.env(table::FILE_VARIABLE, table);
+    ffmpeg.equip(&mut command);
     let runner = runner(checkout);
     command.args(match runner {
         Runner::Nextest => &["nextest", "run", "--workspace"][..],

@@ -1,18 +1,33 @@
 //! What a host finds in the library: `clap_entry` for CLAP, `GetPluginFactory`, `ModuleEntry` and
 //! `ModuleExit` for VST3.
 //!
-//! CLAP is nice-plug's wrapper behind the [`port_fence`]; VST3 is free-audio's clap-wrapper on top
+//! CLAP is nice-plug's wrapper behind the [`clap_fence`]; VST3 is free-audio's clap-wrapper on top
 //! of the same `clap_entry`, behind the [`vst3_fence`]. nice-plug has a VST3 wrapper of its own, which is not used: in 0.4.2
 //! an output bus that the host leaves inactive keeps `process` from ever running, null channel
 //! pointers crash it, and `activate` sees the process mode of the previous activation.
 //! nice-plug's export macro is not used either, because it exports its plugin objects unfenced.
 #![allow(unsafe_code)] // A foreign boundary: CLAP's C interface.
 
-mod port_fence;
+mod clap_block;
+mod clap_events;
+mod clap_fence;
+mod clap_params;
+mod clap_ports;
+mod clap_state;
+#[cfg(test)]
+mod fence_tests;
+mod processing;
+mod vst3_buses;
+mod vst3_component;
+mod vst3_controller;
 mod vst3_fence;
 mod vst3_layout;
 mod vst3_mode;
 mod vst3_points;
+mod vst3_processor;
+mod vst3_table;
+#[cfg(test)]
+mod vst3_tests;
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -107,5 +122,5 @@ unsafe extern "C" fn create_plugin(
     (wrapper.task_executor.lock())(Introduction::Introduce(sender));
     let host_side = introduced.try_recv().unwrap_or_default();
     // SAFETY: `wrapper` lives until `destroy`, which the fence calls last, and so does `host`.
-    unsafe { port_fence::fence(wrapper.clap_plugin.as_ptr(), wrapper, host, host_side) }
+    unsafe { clap_fence::fence(wrapper.clap_plugin.as_ptr(), wrapper, host, host_side) }
 }

@@ -2,8 +2,10 @@
 //!
 //! clap-wrapper 0.3.1 takes the arrangements that its CLAP's ports have at the moment, and no other. So
 //! the ports are changed while it compares: it asks for them within the host's call, on the same
-//! thread, and the port fence then selects the layout that was asked for here ([`wanted_input_channels`]).
+//! thread, and the CLAP fence then selects the layout that was asked for here ([`wanted_input_channels`]).
 //! One channel is the left speaker to the wrapper, and the centre to VST3: that is translated both ways.
+//!
+//! To be deleted when clap-wrapper asks the CLAP's `audio-ports-config` for other layouts; 0.3.1 does not.
 
 use std::cell::Cell;
 
@@ -14,9 +16,9 @@ use vst3::Steinberg::Vst::{
     SpeakerArr::{kMono, kStereo},
     SpeakerArrangement,
 };
-use vst3::Steinberg::{int32, kResultFalse, kResultOk, tresult};
+use vst3::Steinberg::{int32, kInvalidArgument, kResultFalse, kResultOk, tresult};
 
-use super::vst3_fence::original_processor;
+use super::vst3_processor::{PROCESSOR, initialised};
 use crate::plugin::OUTPUT_PORTS;
 
 /// What the wrapper takes for one channel.
@@ -40,12 +42,12 @@ pub(super) unsafe extern "system" fn set_bus_arrangements(
     outputs: *mut SpeakerArrangement,
     output_count: int32,
 ) -> tresult {
-    let Some(original) = original_processor() else {
-        return kResultFalse;
-    };
     // SAFETY: by VST3 arrays of so many arrangements, valid during the call; the function is the
     // object's own.
     unsafe {
+        let Some(original) = initialised(this) else {
+            return kResultFalse;
+        };
         let all_stereo = (0..output_count.max(0) as usize)
             .all(|index| !outputs.is_null() && *outputs.add(index) == kStereo);
         if input_count != 1
@@ -53,8 +55,7 @@ pub(super) unsafe extern "system" fn set_bus_arrangements(
             || output_count != OUTPUT_PORTS as i32
             || !all_stereo
         {
-            // Refused, and the layout stays.
-            return (original.setBusArrangements)(this, inputs, input_count, outputs, output_count);
+            return kResultFalse; // and the layout stays
         }
         let mut input = *inputs;
         if input == kMono {
@@ -76,15 +77,15 @@ pub(super) unsafe extern "system" fn bus_arrangement(
     index: int32,
     arrangement: *mut SpeakerArrangement,
 ) -> tresult {
-    let Some(original) = original_processor() else {
-        return kResultFalse;
-    };
-    if arrangement.is_null() {
-        return kResultFalse;
+    if arrangement.is_null() || index < 0 {
+        return kInvalidArgument;
     }
     // SAFETY: the object's own function with the host's arguments; not null, so the host's place for
     // the answer.
     unsafe {
+        let Some(original) = PROCESSOR.original() else {
+            return kResultFalse;
+        };
         let result = (original.getBusArrangement)(this, direction, index, arrangement);
         if result == kResultOk && *arrangement == WRAPPERS_MONO {
             *arrangement = kMono;
@@ -99,7 +100,7 @@ pub(super) unsafe extern "system" fn bus_arrangement(
 /// `this` must be alive.
 pub(super) unsafe fn input_channels(this: *mut IAudioProcessor) -> i32 {
     let mut arrangement = kStereo;
-    if let Some(original) = original_processor() {
+    if let Some(original) = PROCESSOR.original() {
         // SAFETY: alive, as the caller promises; the function is its own.
         unsafe { (original.getBusArrangement)(this, kInput as BusDirection, 0, &mut arrangement) };
     }

@@ -1,9 +1,11 @@
-//! The mode that a VST3 host tells with each block, on its way past clap-wrapper to the port fence.
+//! The mode that a VST3 host tells with each block, on its way past clap-wrapper to the CLAP fence.
 //!
 //! clap-wrapper 0.3.1 forwards the mode of `setupProcessing` alone. Its call of the CLAP's `process`
 //! lies within the host's call, on the same thread, and hands on the array of input channels that the
 //! VST3 fence made for it: that array's address, which nothing else has meanwhile, tells the calls of
 //! all instances and threads apart.
+//!
+//! To be deleted when clap-wrapper tells its CLAP the mode of each block; 0.3.1 does not.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

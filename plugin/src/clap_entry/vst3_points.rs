@@ -1,14 +1,17 @@
-//! A block's parameter changes with every point as a queue of its own.
+//! A block's parameter changes with every point as a queue of its own, and every point within the block.
+//!
+//! clap-wrapper 0.3.1 takes of each queue the last point, hands a point's frame on as it is, and calls
+//! queues that the host does not have. To be deleted when it takes all points of a queue and bounds them.
 
 use std::ffi::c_void;
 use std::ptr;
 
 use vst3::Steinberg::Vst::{
     IParamValueQueue, IParamValueQueueVtbl, IParameterChanges, IParameterChangesVtbl, ParamID,
-    ParamValue,
+    ParamValue, kNoParamId,
 };
 use vst3::Steinberg::{
-    FUnknown, FUnknownVtbl, TUID, int32, kNoInterface, kResultFalse, tresult, uint32,
+    FUnknown, FUnknownVtbl, TUID, int32, kNoInterface, kResultFalse, kResultOk, tresult, uint32,
 };
 
 /// Stands for the host's changes during one call. Lives on the stack: nobody may keep a reference,
@@ -27,8 +30,11 @@ pub(super) struct PointByPoint {
 #[repr(C)]
 struct Point {
     table: *const IParamValueQueueVtbl,
+    /// Null where the host has no such point.
     queue: *mut IParamValueQueue,
     index: int32,
+    /// Frames of the block.
+    frames: int32,
 }
 
 static CHANGES_TABLE: IParameterChangesVtbl = IParameterChangesVtbl {
@@ -46,14 +52,16 @@ static POINT_TABLE: IParamValueQueueVtbl = IParamValueQueueVtbl {
     addPoint: add_point,
 };
 
-const UNKNOWN_TABLE: FUnknownVtbl = FUnknownVtbl {
+/// Of an object that is never freed and has no other interface.
+pub(super) const UNKNOWN_TABLE: FUnknownVtbl = FUnknownVtbl {
     queryInterface: query_interface,
     addRef: count_nothing,
     release: count_nothing,
 };
 
 impl PointByPoint {
-    pub(super) fn new(changes: *mut IParameterChanges) -> Self {
+    /// `frames`: how long the block is.
+    pub(super) fn new(changes: *mut IParameterChanges, frames: int32) -> Self {
         Self {
             table: &raw const CHANGES_TABLE,
             changes,
@@ -63,6 +71,7 @@ impl PointByPoint {
                 table: &raw const POINT_TABLE,
                 queue: ptr::null_mut(),
                 index: 0,
+                frames,
             },
         }
     }
@@ -104,7 +113,8 @@ unsafe extern "system" fn parameter_count(this: *mut IParameterChanges) -> int32
     // SAFETY: only called with what `as_changes` gave out, during the host's call.
     unsafe {
         let this = &*this.cast::<PointByPoint>();
-        (0..this.queues()).map(|index| this.queue(index).1).sum()
+        let points = (0..this.queues()).map(|index| this.queue(index).1);
+        points.fold(0, int32::saturating_add)
     }
 }
 
@@ -128,9 +138,10 @@ unsafe extern "system" fn parameter_data(
                 return (&raw mut this.point).cast();
             }
             this.queue_index += 1;
-            this.queue_start += points;
+            this.queue_start = this.queue_start.saturating_add(points);
         }
-        ptr::null_mut()
+        this.point.queue = ptr::null_mut();
+        (&raw mut this.point).cast()
     }
 }
 
@@ -146,6 +157,9 @@ unsafe extern "system" fn parameter_id(this: *mut IParamValueQueue) -> ParamID {
     // SAFETY: only called with what `parameter_data` gave out, during the host's call.
     unsafe {
         let queue = (*this.cast::<Point>()).queue;
+        if queue.is_null() {
+            return kNoParamId;
+        }
         ((*(*queue).vtbl).getParameterId)(queue)
     }
 }
@@ -160,14 +174,28 @@ unsafe extern "system" fn point(
     offset_frames: *mut int32,
     value: *mut ParamValue,
 ) -> tresult {
-    if index != 0 {
+    if index != 0 || offset_frames.is_null() || value.is_null() {
         return kResultFalse;
     }
     // SAFETY: only called with what `parameter_data` gave out, during the host's call; the other
-    // pointers are the caller's, unchanged.
+    // pointers are not null, so the caller's places for the answer.
     unsafe {
-        let Point { queue, index, .. } = *this.cast::<Point>();
-        ((*(*queue).vtbl).getPoint)(queue, index, offset_frames, value)
+        let Point {
+            queue,
+            index,
+            frames,
+            ..
+        } = *this.cast::<Point>();
+        if queue.is_null() {
+            return kResultFalse;
+        }
+        let result = ((*(*queue).vtbl).getPoint)(queue, index, offset_frames, value);
+        if result != kResultOk || !(*value).is_finite() {
+            return kResultFalse;
+        }
+        *offset_frames = (*offset_frames).clamp(0, (frames - 1).max(0));
+        *value = (*value).clamp(0.0, 1.0);
+        kResultOk
     }
 }
 

@@ -105,6 +105,7 @@ impl Connection {
         view.master.bypass = params.bypass.unmodulated_plain_value();
         view.master.consistency = params.consistency.unmodulated_plain_value();
         view.master.aux_pre_fader = params.aux_pre_fader.unmodulated_plain_value();
+        view.dry_in_dropouts = params.settings.dry_in_dropouts();
         if view.presets.entries.is_empty() {
             view.presets.entries = STEM_PRESETS
                 .iter()
@@ -264,6 +265,7 @@ impl Connection {
                 }
             }
             Action::Retry => settings.retry(),
+            Action::DryInDropouts(dry) => settings.play_dry_in_dropouts(*dry),
             Action::ResetCounts => self.forgotten = self.monitor.counts(),
             Action::RefreshModels => {
                 self.models = models::list();

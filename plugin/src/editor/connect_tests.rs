@@ -326,3 +326,15 @@ fn models_modes_and_devices_are_chosen_in_the_settings() {
     assert_eq!(bench.view.models.chosen, None);
     assert_eq!(bench.view.models.chosen_name(), "mine");
 }
+
+/// Guards against a switch that shows what it does not do.
+#[test]
+fn what_is_heard_in_dropouts_is_chosen_and_shown() {
+    let mut bench = bench();
+    for dry in [true, false] {
+        assert_eq!(bench.obey(&Action::DryInDropouts(dry)), []);
+        bench.look(0.0);
+        assert_eq!(bench.view.dry_in_dropouts, dry);
+        assert_eq!(bench.params.controls().dry_in_dropouts, dry);
+    }
+}

@@ -112,6 +112,12 @@ fn browse(draw: &mut Draw<'_>) {
 fn menu(ui: &mut Ui, draw: &mut Draw<'_>) {
     ui.menu_button("View", |ui| {
         ui.set_min_width(200.0);
+        let mut dry = draw.view.dry_in_dropouts;
+        let hint = "Where the machine is too slow for a moment: the track as it is, not silence";
+        let checkbox = ui.checkbox(&mut dry, "Track in dropouts");
+        if checkbox.on_hover_text(hint).changed() {
+            draw.actions.push(Action::DryInDropouts(dry));
+        }
         let preferences = &mut draw.state.preferences;
         let before = *preferences;
         ui.checkbox(&mut preferences.reduced_motion, "Less motion")

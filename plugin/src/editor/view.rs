@@ -35,8 +35,10 @@ pub struct EditorView {
     pub load: Option<f32>,
     /// Dropouts since the last reset of the counters.
     pub dropouts: u64,
-    /// Time of silence in them.
+    /// Time without stems in them.
     pub dropout_ms: f64,
+    /// Whether the input is heard in them.
+    pub dry_in_dropouts: bool,
     /// Where the model runs: `CPU`, `NVIDIA H100`; empty while it runs nowhere.
     pub device: String,
     /// Memory of the device in bytes, where it is known.
@@ -304,6 +306,8 @@ pub enum Action {
     Retry,
     /// Forget the dropouts so far.
     ResetCounts,
+    /// Hear the input in dropouts, or silence.
+    DryInDropouts(bool),
     /// Look again which models there are.
     RefreshModels,
     /// Something for the player.

@@ -10,6 +10,9 @@
 //! changed, and is exact once it has arrived: with everything neutral a stem bus carries the bits
 //! that `bounce` writes, and the main bus their sum.
 //!
+//! Where stems are missing because the worker is late, there is silence, or, if the user wants that, the
+//! dry signal on the main bus: it is faded in from there, and gives way to the stems as they come back.
+//!
 //! Pan is a balance law: it turns down the side that is turned away from, and never boosts. Stems
 //! are stereo recordings, whose middle must stay untouched; a constant-power law would turn every
 //! stem down by 3 dB at the centre, or boost it by 3 dB at the sides and clip.
@@ -18,9 +21,9 @@ use crate::exchange::{CHANNELS, STEMS, StemSamples};
 use crate::monitor::history::{ColumnWriter, History};
 use crate::monitor::meters::BlockLoudness;
 
-use super::Bus;
 use super::fade_in::FadeIn;
 use super::ramp::Ramp;
+use super::{Bus, Late};
 
 /// Time that a change of any control takes.
 const RAMP_SECONDS: f64 = 0.02;
@@ -64,6 +67,8 @@ pub struct Controls {
     pub consistency: bool,
     /// Stem buses carry the stems before their strips.
     pub aux_pre_fader: bool,
+    /// Fade to the input, delayed, where stems are missing.
+    pub dry_in_dropouts: bool,
 }
 
 impl Controls {
@@ -74,6 +79,7 @@ impl Controls {
         bypass: false,
         consistency: true,
         aux_pre_fader: false,
+        dry_in_dropouts: false,
     };
 }
 
@@ -93,11 +99,15 @@ pub(super) struct Mixer {
     bypass: Ramp,
     consistency: Ramp,
     pre_fader: Ramp,
+    /// Whether dropouts are covered, and how far the dry signal covers one now.
+    covers: bool,
+    cover: Ramp,
 }
 
 /// What one block is made of.
 pub(super) struct Sources<'a> {
     pub(super) stems: &'a [StemSamples],
+    pub(super) late: Late,
     pub(super) fade_in: &'a mut FadeIn,
 }
 
@@ -122,6 +132,8 @@ impl Mixer {
             bypass: ramp(0.0),
             consistency: ramp(1.0),
             pre_fader: ramp(0.0),
+            covers: false,
+            cover: ramp(0.0),
         }
     }
 
@@ -134,7 +146,13 @@ impl Mixer {
             bypass,
             consistency,
             pre_fader,
+            covers,
+            cover,
         } = self;
+        *covers = controls.dry_in_dropouts;
+        if at_once {
+            cover.jump_to(0.0);
+        }
         let go = |ramp: &mut Ramp, target: f32| {
             if at_once {
                 ramp.jump_to(target);
@@ -174,7 +192,11 @@ impl Mixer {
             columns,
             history,
         } = watchers;
-        for ((frame, left), right) in sources.stems.iter().zip(main_left).zip(main_right) {
+        let frames = sources.stems.iter().zip(main_left).zip(main_right);
+        for (index, ((frame, left), right)) in frames.enumerate() {
+            let covered = self.covers && sources.late.contains(index);
+            self.cover.move_to(if covered { 1.0 } else { 0.0 });
+            let cover = self.cover.next_value();
             let fade = sources.fade_in.next_value();
             let dry = [*left, *right].map(|sample| fade * sample);
             let bypass = self.bypass.next_value();
@@ -213,7 +235,8 @@ impl Mixer {
             for (channel, place) in [left, right].into_iter().enumerate() {
                 // The dry part of the mix and the bypass in one: exact where all of it is dry.
                 let dry_part = bypass + (1.0 - bypass) * (1.0 - wet);
-                *place = stem_gain * wet * sum[channel] + dry_part * dry[channel];
+                let dry_part = dry_part + cover * (1.0 - dry_part);
+                *place = (1.0 - cover) * stem_gain * wet * sum[channel] + dry_part * dry[channel];
                 loudness.main[channel].add(*place);
                 loudness.input[channel].add(dry[channel]);
                 for (stem, heard) in loudness.stems.iter_mut().zip(&heard) {

@@ -24,7 +24,7 @@ use delay_line::DelayLine;
 use fade_in::FadeIn;
 pub use mixer::{Controls, Strip};
 use mixer::{Mixer, Sources, Watchers};
-pub(crate) use stem_stream::{Connection, StemStream};
+pub(crate) use stem_stream::{Connection, Late, StemStream};
 
 use crate::exchange::{CHANNELS, HostBlock, HostSetup, STEMS, StemSamples};
 use crate::monitor::Monitor;
@@ -176,9 +176,10 @@ impl AudioLink {
             return;
         };
         let mut playing = false;
+        let mut late = Late::NONE;
         let separating = match &mut self.stream {
             Some(stream) if !stream.failed() => {
-                stream.process([&*main[0], &*main[1]], stems);
+                late = stream.process([&*main[0], &*main[1]], stems);
                 playing = stream.host_plays();
                 !stream.failed()
             }
@@ -193,6 +194,7 @@ impl AudioLink {
         self.fade_in.set_playing(playing);
         let sources = Sources {
             stems,
+            late,
             fade_in: &mut self.fade_in,
         };
         let watchers = Watchers {

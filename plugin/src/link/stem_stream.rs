@@ -33,6 +33,29 @@ pub(crate) struct Connection {
     pub(crate) worker: Thread,
 }
 
+/// Which frames of a block have no stems because the worker is late: those before the first number, and
+/// those from the second on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Late {
+    before: usize,
+    from: usize,
+}
+
+impl Late {
+    /// None of them.
+    pub(crate) const NONE: Self = Self {
+        before: 0,
+        from: usize::MAX,
+    };
+    const ALL: Self = Self { before: 0, from: 0 };
+
+    /// Whether this frame of the block is one of them. Real-time safe.
+    #[inline]
+    pub(crate) fn contains(self, frame: usize) -> bool {
+        frame < self.before || frame >= self.from
+    }
+}
+
 /// Sends input frames to the worker and plays what comes back, `lag_frames` later.
 ///
 /// A frame of stems is played at its own place or not at all: where the worker is late there is
@@ -114,10 +137,10 @@ impl StemStream {
     }
 
     /// Sends one block of input and overwrites `stems`, of the same length, at most
-    /// `max_block_frames`.
+    /// `max_block_frames`. Returns which of them are silence for want of stems.
     ///
     /// Real-time safe, except where [`HostClock::free_wait`] says that waiting harms nobody.
-    pub(crate) fn process(&mut self, input: [&[f32]; CHANNELS], stems: &mut [StemSamples]) {
+    pub(crate) fn process(&mut self, input: [&[f32]; CHANNELS], stems: &mut [StemSamples]) -> Late {
         self.clock.block_begins(Instant::now(), stems.len());
         if !self.send(input) {
             self.connection
@@ -126,7 +149,7 @@ impl StemStream {
                 .count_late(stems.len(), !self.late);
             self.restart();
             stems.fill(Default::default());
-            return;
+            return Late::ALL;
         }
         let lag_frames = self.connection.timing.lag_frames() as u64;
         let block_start = self.played_frames;
@@ -136,7 +159,9 @@ impl StemStream {
             .min(stems.len() as u64) as usize;
         let (silent, wanted) = stems.split_at_mut(silent_frames);
         silent.fill(Default::default());
+        let mut late = Late::NONE;
         if self.restarted {
+            late.before = silent_frames;
             self.connection
                 .shared
                 .monitor
@@ -145,7 +170,7 @@ impl StemStream {
         if wanted.is_empty() {
             // Room for the worker, who would otherwise stand before a ring full of the past.
             self.drop_stale(STALE_BLOCKS * silent_frames);
-            return;
+            return late;
         }
         let first_wanted = block_start + silent_frames as u64 - lag_frames;
         let got_frames = self.receive_or_wait(first_wanted, wanted);
@@ -155,6 +180,7 @@ impl StemStream {
         self.late = match missing.len() {
             0 => false,
             missing_frames => {
+                late.from = silent_frames + got_frames;
                 let first = !self.late || got_frames > 0;
                 self.connection
                     .shared
@@ -171,6 +197,7 @@ impl StemStream {
         {
             self.restart();
         }
+        late
     }
 
     /// Puts the block into the ring; `false` if there is no room for all of it.

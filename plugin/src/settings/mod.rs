@@ -1,4 +1,4 @@
-//! What the user chose that is no parameter: model, mode and device.
+//! What the user chose that is no parameter: model, mode and device, and what is heard in dropouts.
 //!
 //! ```text
 //! editor ─ choose_* ─ [`Settings`] ─ listener ─ whoever loads models in the background
@@ -18,6 +18,7 @@ pub mod models;
 pub mod saved;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use nice_plug::params::persist::PersistentField;
@@ -44,6 +45,8 @@ type Listener = Box<dyn Fn(ChangedBy) + Send + Sync>;
 #[derive(Default)]
 pub struct Settings {
     held: Mutex<Held>,
+    /// Read by the audio thread.
+    dry_in_dropouts: AtomicBool,
     listener: OnceLock<Listener>,
 }
 
@@ -72,6 +75,17 @@ impl Settings {
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.held().problem.clone()
+    }
+
+    /// Whether the input is heard where stems are missing; else silence. Any thread; real-time safe.
+    #[must_use]
+    pub fn dry_in_dropouts(&self) -> bool {
+        self.dry_in_dropouts.load(Ordering::Relaxed)
+    }
+
+    /// Chooses that, at once.
+    pub fn play_dry_in_dropouts(&self, dry: bool) {
+        self.dry_in_dropouts.store(dry, Ordering::Relaxed);
     }
 
     /// Chooses a model. A shipped one brings its mode with it.
@@ -188,6 +202,7 @@ impl<'a> PersistentField<'a, Saved> for std::sync::Arc<Settings> {
                 problem: saved.problem,
             };
         }
+        self.play_dry_in_dropouts(saved.dry_in_dropouts);
         self.tell(ChangedBy::Host);
     }
 
@@ -197,6 +212,7 @@ impl<'a> PersistentField<'a, Saved> for std::sync::Arc<Settings> {
     {
         f(&Saved {
             choice: self.choice(),
+            dry_in_dropouts: self.dry_in_dropouts(),
             problem: None,
         })
     }
@@ -240,6 +256,20 @@ mod tests {
         settings.give_up(&settings.choice());
         assert_eq!(settings.choice(), before);
         assert_eq!(settings.kept(), before);
+    }
+
+    /// Guards against a state without it, an older one, that leaves what another project chose.
+    #[test]
+    fn what_is_heard_in_dropouts_is_saved() {
+        let settings = std::sync::Arc::new(Settings::default());
+        settings.play_dry_in_dropouts(true);
+        let text = settings.map(|saved: &Saved| serde_json::to_string(saved).unwrap());
+        let other = std::sync::Arc::new(Settings::default());
+        other.set(serde_json::from_str(&text).unwrap());
+        assert!(other.dry_in_dropouts());
+        other.set(serde_json::from_str(r#"{"version": 1, "mode": "live"}"#).unwrap());
+        assert!(!other.dry_in_dropouts());
+        assert_eq!(other.problem(), None);
     }
 
     /// Guards against a project that, saved while a model loads, comes back with the old one.

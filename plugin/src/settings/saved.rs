@@ -4,7 +4,8 @@
 //! {"version": 1,
 //!  "model": {"kind": "file", "path": "/models/mine.safetensors", "sha256": "…", "bytes": 5},
 //!  "mode": "studio-1",
-//!  "device": "cuda:0"}
+//!  "device": "cuda:0",
+//!  "dropouts": "dry"}
 //! ```
 //!
 //! Reading never fails: a later version's unknown fields are passed over, and each part that cannot
@@ -21,18 +22,29 @@ use super::choice::{Choice, ModelChoice, ModelFile};
 /// grows only where the meaning of a known field changes.
 pub const VERSION: u64 = 1;
 
+/// What is heard in dropouts, as it is written.
+const DRY: &str = "dry";
+const SILENCE: &str = "silence";
+
 /// A choice on its way from or to a state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Value", into = "Value")]
 pub struct Saved {
     /// What was chosen, defaults where it could not be understood.
     pub choice: Choice,
+    /// Whether the input is heard where stems are missing; else silence.
+    pub dry_in_dropouts: bool,
     /// What could not be understood, in a sentence for the user.
     pub problem: Option<String>,
 }
 
 impl From<Saved> for Value {
-    fn from(Saved { choice, problem: _ }: Saved) -> Self {
+    fn from(saved: Saved) -> Self {
+        let Saved {
+            choice,
+            dry_in_dropouts,
+            problem: _,
+        } = saved;
         let Choice {
             model,
             mode,
@@ -46,7 +58,13 @@ impl From<Saved> for Value {
                 value
             }
         };
-        json!({"version": VERSION, "model": model, "mode": mode.to_string(), "device": device})
+        json!({
+            "version": VERSION,
+            "model": model,
+            "mode": mode.to_string(),
+            "device": device,
+            "dropouts": if dry_in_dropouts { DRY } else { SILENCE },
+        })
     }
 }
 
@@ -75,10 +93,14 @@ impl From<Value> for Saved {
             part("device", understood.is_some());
             choice.device = understood.map_or(choice.device, str::to_owned);
         }
+        let dropouts = value.get("dropouts").map(Value::as_str);
+        let known = [None, Some(Some(DRY)), Some(Some(SILENCE))];
+        part("dropouts", known.contains(&dropouts));
         // A shipped model in the other one's mode was never written by this plugin.
         let mode = choice.mode;
         Self {
             choice: choice.with_mode(mode),
+            dry_in_dropouts: dropouts == Some(Some(DRY)),
             problem: (!broken.is_empty()).then(|| {
                 format!(
                     "the saved {} could not be understood, so the default is used: choose again",
@@ -134,6 +156,7 @@ mod tests {
                 .with_mode(mode);
                 let saved = Saved {
                     choice,
+                    dry_in_dropouts: true,
                     problem: None,
                 };
                 assert_eq!(read(&serde_json::to_string(&saved).unwrap()), saved);

@@ -229,6 +229,17 @@ impl Live {
         block_frames: usize,
         played: &mut Played,
     ) {
+        self.play_with(link, input, block_frames, NEUTRAL, played);
+    }
+
+    pub(crate) fn play_with(
+        &mut self,
+        link: &mut AudioLink,
+        input: &[f32],
+        block_frames: usize,
+        controls: Controls,
+        played: &mut Played,
+    ) {
         for block in input.chunks(block_frames) {
             let due = Duration::from_secs_f64(self.frames as f64 / f64::from(self.rate_hz));
             std::thread::sleep(due.saturating_sub(self.started.elapsed()));
@@ -238,7 +249,7 @@ impl Live {
                 self.started += late;
             }
             self.frames += block.len();
-            assert!(play_block(link, block, NEUTRAL, played));
+            assert!(play_block(link, block, controls, played));
         }
     }
 }

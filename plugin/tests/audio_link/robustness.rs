@@ -101,6 +101,62 @@ fn a_lost_device_is_dry_audio_with_its_reason() {
     );
 }
 
+/// Guards against silence where the user wants to hear the track: it is at its place, faded in within 20 ms,
+/// and gives way to the stems without a step.
+#[test]
+fn a_dropout_is_covered_by_the_track_if_that_is_wanted() {
+    let host = HostSetup {
+        max_block_frames: 480,
+        offline: false,
+        ..OFFLINE
+    };
+    let (release, gate) = bounded(0);
+    let model = FakeModel {
+        gate: Some((20, gate)),
+        ..FakeModel::new(1024)
+    };
+    let (separation, mut link) = start(host, model);
+    let input = noise(72_000);
+    let (stalled, after) = input.split_at(43_200); // the model stands from about 0.45 s to 0.9 s
+    let mut controls = NEUTRAL;
+    controls.dry_in_dropouts = true;
+    let mut played = Played::default();
+    let mut live = Live {
+        rate_hz: host.rate_hz,
+        started: Instant::now(),
+        frames: 0,
+    };
+    live.play_with(&mut link, stalled, 480, controls, &mut played);
+    drop(release); // before any assertion: a worker at its gate cannot be ended
+    live.play_with(&mut link, after, 480, controls, &mut played);
+
+    let counts = separation.counts();
+    assert!(
+        counts.dropouts >= 1 && counts.late_frames > 9600,
+        "{counts:?}"
+    );
+    let latency = separation.latency_frames();
+    let expected = delayed(&input, latency);
+    let (mut faded, mut covered) = (0, 0);
+    for frame in latency + 480..input.len() {
+        let (got, expected) = (played.main[frame], expected[frame]);
+        assert!(
+            got.abs() <= expected.abs() + 1e-6,
+            "frame {frame}: {got}, {expected}"
+        );
+        if (got - expected).abs() > 1e-6 {
+            faded += 1;
+        } else if played.stems.iter().all(|stem| stem[frame] == 0.0) {
+            covered += 1;
+        }
+    }
+    assert!(
+        faded <= 960 * counts.dropouts,
+        "{faded} frames in fades, {counts:?}"
+    );
+    assert!(covered > 9600 - 960, "{covered} frames covered");
+}
+
 /// Guards against a worker that hangs for seconds (a laptop that sleeps, a driver that recovers):
 /// its dropouts are counted to the frame, and what comes afterwards is in its place to the sample.
 #[test]

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::hardware::check_room;
+use crate::model_bytes;
 use crate::network::{ARCHITECTURES, NetworkConfig, Trainable};
 use crate::parameters::{ParameterError, check_shapes};
 
@@ -136,7 +137,7 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`]: no file, truncated, foreign, damaged or unsupported.
     pub fn load(path: &Path, device: Device) -> Result<Self, CheckpointError> {
-        let bytes = std::fs::read(path).map_err(|source| io_error(path, source))?;
+        let bytes = model_bytes::read(path).map_err(|source| io_error(path, source))?;
         Self::from_bytes(&bytes, device)
     }
 

@@ -20,6 +20,7 @@
 //! - [`recompute`]: layers that keep nothing for a backward pass.
 //! - [`device`]: devices by name; [`hardware`]: what they are, and whether a model fits.
 //! - [`import`]: models of the reference packages as networks of this crate.
+//! - [`model_bytes`]: reading the file that a user names.
 //! - [`parameters`]: names, shapes and initial values of weights.
 //! - [`published`]: sizes of the reference packages, by name.
 //! - [`run`]: what is left of a failure of libtorch, for people.
@@ -44,6 +45,7 @@ pub mod htdemucs;
 mod hybrid;
 pub mod import;
 pub mod live_demucs;
+pub mod model_bytes;
 mod model_file;
 pub mod network;
 pub mod parameters;

@@ -59,7 +59,8 @@ impl Precision {
 
 impl LoadedModel {
     /// The same model in `precision`, with a [`notice`](LoadedModel::notice) of how far its stems
-    /// are from those in 32 bits: measured with one window of noise.
+    /// are from those in 32 bits, measured with one window of noise, and of the processor where it is
+    /// slow in it.
     ///
     /// Causal models stay as they are: in a state that is carried on, rounding would add up.
     ///
@@ -89,8 +90,11 @@ impl LoadedModel {
         };
         let error_db = guarded(|| difference_db(&*self.network, &reduced));
         let error_db = error_db.map_err(|reason| refused(&reason))?;
-        let notice =
+        let mut notice =
             format!("in {precision} the stems differ from those in f32 by {error_db:.1} dB");
+        if device == Device::Cpu && is_slow_in_bf16() {
+            notice += "; this processor has no AVX-512 and is slower in bf16 than in f32";
+        }
         let earlier = self.notice.map(|notice| format!("{notice}; "));
         Ok(Self {
             network: Box::new(reduced),
@@ -98,6 +102,14 @@ impl LoadedModel {
             ..self
         })
     }
+}
+
+/// oneDNN computes in bfloat16 from AVX-512 on; below that libtorch computes value by value.
+fn is_slow_in_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return !is_x86_feature_detected!("avx512bw");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// Power of the difference against the power of what the first makes of a window of noise, in dB.

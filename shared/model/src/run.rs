@@ -1,20 +1,51 @@
 //! Running operators that may fail: tch panics where libtorch throws.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 
 use tch::TchError;
+
+thread_local! {
+    /// Calls of [`caught`] that this thread is in.
+    static CATCHING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Runs `work`; a panic of it becomes its message, without what tch and libtorch put around it.
+///
+/// # Errors
+/// The panic's message.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    CATCHING.set(CATCHING.get() + 1);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    CATCHING.set(CATCHING.get() - 1);
+    outcome.map_err(|panic| without_backtrace(message_of(&*panic)).to_owned())
+}
 
 /// Runs a piece of a network without recording gradients; a panic or an error of it becomes
 /// libtorch's message.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, TchError>) -> Result<T, String> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| tch::no_grad(work)));
-    let reason = match outcome {
-        Ok(Ok(value)) => return Ok(value),
-        Ok(Err(error)) => error.to_string(),
-        Err(panic) => message_of(&*panic).to_owned(),
-    };
-    Err(without_backtrace(&reason).to_owned())
+    caught(|| tch::no_grad(work))?.map_err(|error| without_backtrace(&error.to_string()).to_owned())
+}
+
+/// Keeps panics off standard error where [`caught`] makes errors of them, and libtorch's C++ stack
+/// where it does not. For programs, which call it once at their start.
+pub fn report_panics_in_words() {
+    let default_hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if CATCHING.get() > 0 {
+            return;
+        }
+        let message = message_of(info.payload());
+        match message.strip_prefix(UNWRAPPED) {
+            // Not `eprintln`, which panics where the reader is gone.
+            Some(_) => {
+                let _ = writeln!(io::stderr(), "Error: {}", without_backtrace(message));
+            }
+            None => default_hook(info),
+        }
+    }));
 }
 
 /// Whether less work at a time, or another device, would help.
@@ -38,14 +69,21 @@ pub fn message_of(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
+/// How the message of a panic begins where one of tch's functions panics.
+const UNWRAPPED: &str = "called `Result::unwrap()` on an `Err` value: Torch(\"";
+
 /// The part of a message that is for people: libtorch appends its C++ stack, fifty lines of
-/// addresses, to every one.
+/// addresses, to every one; tch's panics print its error as Rust's debugging does.
 #[must_use]
 pub fn without_backtrace(reason: &str) -> &str {
     let end = reason.find("Exception raised from").unwrap_or(reason.len());
     // A debug-printed reason has its line feeds escaped.
     let kept = reason[..end].trim_end();
-    kept.strip_suffix("\\n").unwrap_or(kept)
+    let kept = kept.strip_suffix("\\n").unwrap_or(kept);
+    match kept.strip_prefix(UNWRAPPED) {
+        Some(inner) => inner.strip_suffix("\")").unwrap_or(inner),
+        None => kept,
+    }
 }
 
 #[cfg(test)]
@@ -63,6 +101,7 @@ mod tests {
         for reason in [panicked, failed] {
             assert!(reason.contains("2x3"), "{reason}");
             assert!(!reason.contains("frame #"), "{reason}");
+            assert!(!reason.contains("unwrap"), "{reason}");
             assert!(!is_device_failure(&reason));
         }
     }

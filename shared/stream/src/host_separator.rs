@@ -67,6 +67,15 @@ pub struct HostSeparator<M> {
     emitted: u64,
 }
 
+/// When chunks that wait for others to fill their batch are separated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Batch {
+    /// Once there are enough of them.
+    Full,
+    /// At once: no more will come.
+    Last,
+}
+
 /// The way to the model's rate and back, with the audio in between.
 #[derive(Debug)]
 struct Rates {
@@ -136,7 +145,16 @@ impl<M: StemModel> HostSeparator<M> {
     /// silence. With consistency, even then the stems add up: each has an equal share of the
     /// input, so that whoever plays all of them hears no gap.
     pub fn push(&mut self, input: &Planar, stems: &mut Vec<Planar>) -> Result<(), SeparateError> {
-        let (new_frames, result) = self.advance(input, stems)?;
+        self.push_batch(input, stems, Batch::Full)
+    }
+
+    fn push_batch(
+        &mut self,
+        input: &Planar,
+        stems: &mut Vec<Planar>,
+        batch: Batch,
+    ) -> Result<(), SeparateError> {
+        let (new_frames, result) = self.advance(input, stems, batch)?;
         if let Some(dry) = &mut self.dry {
             share_residual(dry.take_front(new_frames), stems);
         }
@@ -155,7 +173,7 @@ impl<M: StemModel> HostSeparator<M> {
         stems: &mut Vec<Planar>,
         residual: &mut Planar,
     ) -> Result<(), SeparateError> {
-        let (new_frames, result) = self.advance(input, stems)?;
+        let (new_frames, result) = self.advance(input, stems, Batch::Full)?;
         *residual = match &mut self.dry {
             Some(dry) => residual_share(dry.take_front(new_frames), stems),
             None => Planar::zeros(self.separator.spec().channels, new_frames),
@@ -171,12 +189,13 @@ impl<M: StemModel> HostSeparator<M> {
         &mut self,
         input: &Planar,
         stems: &mut Vec<Planar>,
+        batch: Batch,
     ) -> Result<(usize, Result<(), SeparateError>), SeparateError> {
         check_shapes(self.separator.spec(), input, stems)?;
         let old_frames = stems.first().map_or(0, Planar::frames);
         let result = match &mut self.rates {
-            None => self.separator.push(input, stems),
-            Some(rates) => rates.push(&mut self.separator, input, stems),
+            None => feed(&mut self.separator, input, stems, batch),
+            Some(rates) => rates.push(&mut self.separator, input, stems, batch),
         };
         let new_frames = stems.first().map_or(0, Planar::frames) - old_frames;
         self.pushed += input.frames() as u64;
@@ -199,10 +218,24 @@ impl<M: StemModel> HostSeparator<M> {
         let enough = self.pushed + self.delay as u64;
         let missing = (enough - self.emitted) as usize;
         let lengths: Vec<_> = stems.iter().map(|stem| stem.frames() + missing).collect();
-        let silence = Planar::zeros(channels, self.collect);
+        let (up, down) = match &self.rates {
+            Some(rates) => rates.to_host[0].ratio(),
+            None => (1, 1),
+        };
+        let in_host_frames = |model_frames: usize| (model_frames * up).div_ceil(down);
+        let silence = Planar::zeros(channels, in_host_frames(self.spec().hop_frames));
+        let nothing = Planar::zeros(channels, 0);
         let mut result = Ok(());
+        // A hop of silence at a time, and not a whole batch: a chunk that nothing needs would be
+        // separated like any other.
         while self.emitted < enough {
-            result = result.and(self.push(&silence, stems)); // keeps the first error
+            let waiting = in_host_frames(self.separator.waiting_frames()) as u64;
+            let pushed = if waiting > 0 && self.emitted + waiting >= enough {
+                self.push_batch(&nothing, stems, Batch::Last)
+            } else {
+                self.push(&silence, stems)
+            };
+            result = result.and(pushed); // keeps the first error
         }
         for (stem, frames) in stems.iter_mut().zip(lengths) {
             stem.resize_frames(frames);
@@ -299,6 +332,7 @@ impl Rates {
         separator: &mut StreamingSeparator<M>,
         input: &Planar,
         stems: &mut [Planar],
+        batch: Batch,
     ) -> Result<(), SeparateError> {
         let Self {
             to_model,
@@ -311,10 +345,24 @@ impl Rates {
             stem.resize_frames(0);
         }
         to_model.push(input, model_input);
-        let result = separator.push(model_input, model_stems);
+        let result = feed(separator, model_input, model_stems, batch);
         for ((converter, from), to) in to_host.iter_mut().zip(model_stems).zip(stems) {
             converter.push(from, to);
         }
         result
+    }
+}
+
+/// Pushes `input`, and with [`Batch::Last`] separates all that waits.
+fn feed<M: StemModel>(
+    separator: &mut StreamingSeparator<M>,
+    input: &Planar,
+    stems: &mut Vec<Planar>,
+    batch: Batch,
+) -> Result<(), SeparateError> {
+    let result = separator.push(input, stems);
+    match batch {
+        Batch::Full => result,
+        Batch::Last => result.and(separator.separate_waiting(stems)), // keeps the first error
     }
 }

@@ -15,7 +15,10 @@ pub struct StreamingSeparator<M> {
     spec: ModelSpec,
     chunker: Chunker,
     overlap_add: OverlapAdd,
-    /// Chunks that wait until the batch is full; their first `waiting` are of this stream.
+    /// Chunks of a full batch.
+    batch_chunks: usize,
+    /// Chunks that wait until the batch is full; their first `waiting` are of this stream. Grows
+    /// with the first batch: a short recording takes no memory for chunks that it does not have.
     batch: Vec<Planar>,
     waiting: usize,
     /// `[batch][stems]` of `[channels][chunk_frames]`: what the model made of the newest chunks.
@@ -40,13 +43,12 @@ impl<M: StemModel> StreamingSeparator<M> {
     /// As [`new`](Self::new).
     pub fn batched(model: M, chunks: usize) -> Result<Self, SpecError> {
         let spec = model.spec().clone().validated()?;
-        let chunks = chunks.max(1);
-        let chunk = Planar::zeros(spec.channels, spec.chunk_frames);
         Ok(Self {
             chunker: Chunker::new(&spec),
             overlap_add: OverlapAdd::new(&spec),
-            batch_stems: vec![vec![chunk.clone(); spec.stems.len()]; chunks],
-            batch: vec![chunk; chunks],
+            batch_chunks: chunks.max(1),
+            batch_stems: Vec::new(),
+            batch: Vec::new(),
             waiting: 0,
             pushed: 0,
             failed_chunks: 0,
@@ -71,9 +73,12 @@ impl<M: StemModel> StreamingSeparator<M> {
             let (taken, chunk) = self.chunker.collect(input, from);
             from += taken;
             let Some(chunk) = chunk else { break };
-            self.batch[self.waiting].clone_from(chunk);
+            match self.batch.get_mut(self.waiting) {
+                Some(place) => place.clone_from(chunk),
+                None => self.batch.push(chunk.clone()),
+            }
             self.waiting += 1;
-            if self.waiting == self.batch.len() {
+            if self.waiting == self.batch_chunks {
                 result = result.and(self.separate_waiting(stems)); // keeps the first error
             }
         }
@@ -81,9 +86,17 @@ impl<M: StemModel> StreamingSeparator<M> {
         result
     }
 
-    /// Separates the chunks that wait and appends a hop for each.
-    fn separate_waiting(&mut self, stems: &mut [Planar]) -> Result<(), SeparateError> {
+    /// Separates the chunks that wait, although they do not fill the batch, and appends a hop for each.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(crate) fn separate_waiting(&mut self, stems: &mut [Planar]) -> Result<(), SeparateError> {
         let waiting = std::mem::take(&mut self.waiting);
+        if self.batch_stems.len() < waiting {
+            let stem = Planar::zeros(self.spec.channels, self.spec.chunk_frames);
+            let chunk = vec![stem; self.spec.stems.len()];
+            self.batch_stems.resize(waiting, chunk);
+        }
         let batch_stems = &mut self.batch_stems[..waiting];
         let result = match waiting {
             0 => Ok(()),
@@ -132,6 +145,7 @@ impl<M: StemModel> StreamingSeparator<M> {
             spec: _,
             chunker,
             overlap_add,
+            batch_chunks: _,
             batch: _, // only what waits is read
             waiting,
             batch_stems: _, // overwritten by the model before they are read
@@ -174,7 +188,12 @@ impl<M: StemModel> StreamingSeparator<M> {
     /// for each of its chunks.
     #[must_use]
     pub fn collect_frames(&self) -> usize {
-        self.spec.hop_frames * self.batch.len()
+        self.spec.hop_frames * self.batch_chunks
+    }
+
+    /// Frames that come out when the chunks that wait are separated.
+    pub(crate) fn waiting_frames(&self) -> usize {
+        self.spec.hop_frames * self.waiting
     }
 
     /// The delay of someone who takes out a frame for every frame put in: collect and delay.

@@ -10,6 +10,8 @@ use bunri_stream::{
 use fakes::{CHANNELS, Fake, block_sizes, blocks, delayed, gain, noise, planned, spec, specs};
 use proptest::prelude::*;
 use std::f64::consts::TAU;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 const PLAIN: HostOptions = options(false, 1);
 const CONSISTENT: HostOptions = options(true, 1);
@@ -140,6 +142,26 @@ proptest! {
             prop_assert_eq!(result.is_ok(), apart_result.is_ok());
             raw.iter_mut().for_each(|stem| stem.add(&residual));
             prop_assert_eq!(&stems, &raw);
+        }
+    }
+
+    /// Guards short files against the work of a whole batch: 256 chunks for a file of five.
+    #[test]
+    fn a_large_batch_separates_no_more_chunks_than_there_are(
+        spec in specs(), rate in host_rates(), frames in 0..4000usize, batch in 2..300usize
+    ) {
+        let input = noise(frames);
+        let separated = |batch| {
+            let model = Fake::new(spec.clone());
+            let count = Arc::clone(&model.separated);
+            let mut separator = HostSeparator::new(model, rate, options(true, batch)).unwrap();
+            let stems = run(&mut separator, &input, &[512]);
+            (stems, count.load(Ordering::Relaxed))
+        };
+        let (stems, chunks) = separated(1);
+        prop_assert_eq!(&separated(batch), &(stems, chunks));
+        if rate == spec.rate_hz {
+            prop_assert_eq!(chunks, (frames + spec.lookahead_frames).div_ceil(spec.hop_frames));
         }
     }
 

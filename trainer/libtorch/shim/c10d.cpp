@@ -41,13 +41,13 @@ struct Group {
   c10::intrusive_ptr<c10d::ProcessGroup> group;
 };
 
-// libtorch warns of every connection that is tried again, with a page of C++ addresses each. Errors
-// reach the user as errors; the variable is libtorch's own.
+// libtorch logs every connection that is tried again, the last one as an error, with a page of C++
+// addresses each. Errors reach the user as errors; the variable is libtorch's own.
 void quieten() {
   static const bool done = [] {
     c10::initLogging();
     if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) {
-      FLAGS_caffe2_log_level = 2; // errors only
+      FLAGS_caffe2_log_level = 3; // fatal errors only
     }
     return true;
   }();

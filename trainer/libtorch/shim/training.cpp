@@ -10,6 +10,7 @@
 #include <ATen/Functions.h>
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/library.h>
 
 #include "guard.h"
 
@@ -22,6 +23,13 @@ struct WithGradients {
 
 std::optional<at::Tensor> optional_tensor(const at::Tensor* tensor) {
   return tensor != nullptr ? std::optional<at::Tensor>(*tensor) : std::nullopt;
+}
+
+// Adds LSTMs to autocast's 32-bit operators on CPUs. libtorch lets oneDNN compute an LSTM because its
+// input is in 32 bits, then casts to 16, for which oneDNN has no LSTM without AVX-512 and raises.
+// In 32 bits an LSTM gives the same on every processor, and its backward pass is as fast or faster.
+TORCH_LIBRARY_IMPL(aten, AutocastCPU, m) {
+  KERNEL_CPU(lstm, input, fp32)
 }
 
 } // namespace

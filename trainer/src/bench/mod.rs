@@ -24,9 +24,10 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use bunri_model::{DeviceChoice, Precision, Scheduler};
-use bunri_stream::files::write_file;
 use serde::Serialize;
 
+use crate::json_file::JsonFile;
+use crate::output::{eprint_line, print_result};
 use crate::stream_args::StreamArgs;
 use crate::table::Table;
 use measure::{Measurement, Plan};
@@ -89,9 +90,8 @@ pub struct Args {
     /// tools do.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     batch: u16,
-    /// Also write everything to this file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    json: JsonFile,
 }
 
 /// What to compare with.
@@ -119,11 +119,10 @@ struct Report {
 /// A model, a device or a Python that cannot be used.
 pub fn run(args: Args) -> Result<()> {
     if args.list {
-        for name in bunri_model::published::NAMES {
-            println!("{name}");
-        }
-        return Ok(());
+        let names = bunri_model::published::NAMES;
+        return print_result(&(names.join("\n") + "\n"));
     }
+    args.json.check()?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let scheduler = Scheduler::start(cores.saturating_sub(1))?;
     let mut report = Report::default();
@@ -135,7 +134,7 @@ pub fn run(args: Args) -> Result<()> {
                 stream.precision = Precision::F32;
             }
             let subject = Subject::load(model, *device, stream)?;
-            eprintln!("{} on {device:?}", subject.name());
+            eprint_line!("{} on {device:?}", subject.name());
             for threads in &args.threads {
                 tch::set_num_threads(i32::try_from(*threads).context("--threads")?);
                 if args.against.is_some() {
@@ -182,23 +181,20 @@ pub fn run(args: Args) -> Result<()> {
             }
         }
     }
+    let mut text = String::new();
     if !report.streams.is_empty() {
-        print!("{}", measure::table(&report.streams));
+        text += &measure::table(&report.streams).to_string();
     }
     if !report.against_python.is_empty() {
-        print!("{}", python::table(&report.against_python));
+        text += &python::table(&report.against_python).to_string();
     }
     if !report.training.is_empty() {
-        print!("{}", training::table(&report.training));
+        text += &training::table(&report.training).to_string();
     }
     if !report.throughput.is_empty() {
-        print!("{}", throughput::table(&report.throughput));
+        text += &throughput::table(&report.throughput).to_string();
     }
-    if let Some(path) = &args.json {
-        let json = serde_json::to_vec_pretty(&report)?;
-        write_file(path, &json).with_context(|| format!("writing {}", path.display()))?;
-    }
-    Ok(())
+    args.json.deliver(&report, &text)
 }
 
 /// A table whose first columns are words.

@@ -14,6 +14,7 @@ use bunri_stream::Mode;
 use tch::Device;
 
 use crate::model::{bytes_of, source_of};
+use crate::output::eprint_line;
 use crate::stream_args::StreamArgs;
 
 /// A model on a device.
@@ -54,7 +55,7 @@ impl Subject {
         };
         let model = model.in_precision(stream.precision)?;
         if let Some(notice) = &model.notice {
-            eprintln!("{name}: {notice}");
+            eprint_line!("{name}: {notice}");
         }
         Ok(Self {
             name,

@@ -13,5 +13,6 @@ struct Cli {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
+    bunri_model::run::report_panics_in_words();
     Ok(bounce::run(Cli::parse().args)?.into())
 }

@@ -57,10 +57,11 @@ enum DataCommand {
 }
 
 fn main() -> anyhow::Result<()> {
+    bunri_model::run::report_panics_in_words();
     match Cli::parse().command {
         Command::Data(DataCommand::Render(args)) => render::run(args),
         Command::Data(DataCommand::Corpus(args)) => render::corpus::run(&args),
-        Command::Data(DataCommand::Check(args)) => check::run(&args),
+        Command::Data(DataCommand::Check(args)) => check::run(args),
         Command::Train(args) => train::run(args),
         Command::Launch(args) => launch::run(args),
         Command::Evaluate(args) => evaluate::run(args),
@@ -71,10 +72,6 @@ fn main() -> anyhow::Result<()> {
         Command::Bag(args) => bag::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
-        Command::Info(args) => {
-            // Ends quietly under `| head`. Not for the others: a training must outlive its reader.
-            sigpipe::reset();
-            info::run(args)
-        }
+        Command::Info(args) => info::run(args),
     }
 }

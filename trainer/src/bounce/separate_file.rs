@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
-use bunri_stream::files::{Damage, to_stereo};
-use bunri_stream::{Encoding, FileReader, HostOptions, OfflineSeparator, Planar};
+use anyhow::{Context, Result, bail, ensure};
+use bunri_stream::files::to_stereo;
+use bunri_stream::{FileReader, HostOptions, OfflineSeparator, Planar};
 
-use super::folders::check_inputs_are_safe;
 use super::interrupt::Interrupt;
+use super::outputs::Outputs;
 use super::progress::Progress;
-use super::stem_files::{self, StemFiles};
+use super::record::StemRecord;
+use super::stem_files::StemFiles;
 use super::targets::Target;
 use crate::model::Model;
 
@@ -21,32 +22,43 @@ const BLOCK_FRAMES: usize = 1 << 14;
 pub(super) struct Job<'a> {
     pub(super) model: &'a Model,
     pub(super) targets: &'a [Target],
-    pub(super) encoding: Encoding,
+    pub(super) outputs: Outputs,
     pub(super) options: HostOptions,
     pub(super) interrupt: &'a Interrupt,
-    /// Every input of the run, none of which may be overwritten.
-    pub(super) inputs: &'a [PathBuf],
 }
 
 /// What came of a file.
 #[derive(Debug)]
 pub(super) struct Separated {
     /// The stems' files, in the order of the targets.
-    pub(super) files: Vec<PathBuf>,
+    pub(super) stems: Vec<StemRecord>,
     /// Length of the input, and so of every stem.
-    pub(super) audio_seconds: f64,
-    /// Time it took.
-    pub(super) work_seconds: f64,
+    pub(super) frames: u64,
     /// The input's sample rate, and so the stems'.
     pub(super) rate_hz: u32,
-    /// What was wrong with the input.
-    pub(super) damage: Damage,
-    /// Files in which samples were clipped, and how many.
-    pub(super) clipped: Vec<(PathBuf, u64)>,
+    /// Time it took.
+    pub(super) work_seconds: f64,
+    /// What was wrong with the input, and what was lost in the stems.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Separated {
+    /// Length of the input.
+    pub(super) fn audio_seconds(&self) -> f64 {
+        self.frames as f64 / f64::from(self.rate_hz)
+    }
 }
 
 impl Job<'_> {
-    /// Separates `input` into files in `folder`.
+    /// The files of the results: where `path_of` their name and ending says.
+    pub(super) fn results(&self, path_of: impl Fn(&str, &str) -> PathBuf) -> Vec<PathBuf> {
+        let files = self.outputs.files(self.targets);
+        files.map(|(name, ending)| path_of(name, ending)).collect()
+    }
+
+    /// Separates what `reader` reads from `input` into the files `results`, in the order of the
+    /// targets. `before_publishing` is called when everything is written, and before the first file
+    /// gets its name.
     ///
     /// Memory does not depend on the input's length. Mono inputs give mono stems.
     ///
@@ -54,11 +66,14 @@ impl Job<'_> {
     /// An input that cannot be read, results that cannot be written, a model that fails, or an
     /// interruption; no stem of this run is then left behind under its final name, unless the
     /// disk failed between completing one stem and the next.
-    pub(super) fn separate(&self, input: &Path, folder: &Path) -> Result<Separated> {
-        let results = stem_files::paths(folder, self.targets, self.encoding);
-        check_inputs_are_safe(&results, self.inputs)?;
+    pub(super) fn separate(
+        &self,
+        mut reader: FileReader,
+        input: &Path,
+        results: &[PathBuf],
+        before_publishing: impl FnOnce(&[StemRecord]) -> Result<()>,
+    ) -> Result<Separated> {
         let start = Instant::now();
-        let mut reader = FileReader::open(input)?;
         let channels = Channels::between(reader.channels(), self.model.spec().channels, input)?;
         let rate_hz = reader.rate_hz();
         let name = input
@@ -67,67 +82,100 @@ impl Job<'_> {
             .to_string_lossy()
             .into_owned();
         let progress = Progress::start(&name, rate_hz, reader.frames_hint());
-        let mut separator = OfflineSeparator::new(self.model.separator()?, rate_hz, self.options)?;
+        let mut separator =
+            OfflineSeparator::new(self.model.separator()?, rate_hz, self.options)
+                .with_context(|| format!("{}: its sample rate is {rate_hz} Hz", input.display()))?;
         let mut files = StemFiles::create(
-            folder,
-            self.targets,
+            results,
             rate_hz,
             reader.channels(),
-            self.encoding,
+            self.outputs,
+            reader.tags(),
         )?;
         let mut stems = Vec::new();
-        let mut frames_in = 0_u64;
+        let mut peaks = vec![0.0; self.targets.len()];
+        let mut frames = 0_u64;
         while let Some(block) = reader.read(BLOCK_FRAMES)? {
-            self.stop_if_asked()?;
-            frames_in += block.frames() as u64;
+            self.interrupt.check()?;
+            frames += block.frames() as u64;
+            files.keep_mixture(&block);
             separator.push(&channels.to_model(block), &mut stems)?;
-            self.write(&mut files, &mut stems, channels)?;
-            progress.set(frames_in);
+            self.write(&mut files, &mut stems, &mut peaks, channels)?;
+            progress.set(frames);
         }
         separator.finish(&mut stems)?;
-        self.write(&mut files, &mut stems, channels)?;
+        self.write(&mut files, &mut stems, &mut peaks, channels)?;
         // The last moment at which stopping leaves nothing behind.
-        self.stop_if_asked()?;
-        let finished = files.finish()?;
-        for (path, written) in &finished {
+        self.interrupt.check()?;
+        let mut records = self.stem_records(results, frames, &peaks);
+        before_publishing(&records)?;
+        let mut warnings: Vec<_> = (reader.damage().warnings(rate_hz).into_iter())
+            .map(|warning| format!("{}: {warning}", input.display()))
+            .collect();
+        for (record, (path, written)) in records.iter_mut().zip(files.finish()?) {
+            let path = path.display();
             ensure!(
-                written.frames == frames_in,
-                "{}: has {} frames, the input {frames_in}; please report this as a bug",
-                path.display(),
+                written.frames == frames,
+                "{path}: has {} frames, the input {frames}; please report this as a bug",
                 written.frames
             );
+            record.bytes = Some(written.bytes);
+            record.clipped_samples = written.clipped_samples;
+            if written.clipped_samples > 0 {
+                warnings.push(format!(
+                    "{path}: {} samples were louder than full scale and were clipped, so the stems do \
+                     not quite add up; --format wav --bits 32f keeps them",
+                    written.clipped_samples
+                ));
+            }
         }
-        let clipped = finished
-            .iter()
-            .map(|(path, written)| (path.clone(), written.clipped_samples))
-            .filter(|(_, samples)| *samples > 0)
-            .collect();
         Ok(Separated {
-            files: finished.into_iter().map(|(path, _)| path).collect(),
-            audio_seconds: frames_in as f64 / f64::from(rate_hz),
-            work_seconds: start.elapsed().as_secs_f64(),
+            stems: records,
+            frames,
             rate_hz,
-            damage: reader.damage(),
-            clipped,
+            work_seconds: start.elapsed().as_secs_f64(),
+            warnings,
         })
     }
 
-    /// Moves what has become known from `stems` into the files.
-    fn write(&self, files: &mut StemFiles, stems: &mut [Planar], channels: Channels) -> Result<()> {
-        if stems.first().is_some_and(|stem| stem.frames() > 0) {
-            files.write(
-                self.targets
-                    .iter()
-                    .map(|target| channels.back_from_model(target.mix(stems))),
-            )?;
-            stems.iter_mut().for_each(|stem| stem.resize_frames(0));
-        }
-        Ok(())
+    /// The stems as far as they are known before they are published.
+    fn stem_records(&self, results: &[PathBuf], frames: u64, peaks: &[f32]) -> Vec<StemRecord> {
+        // A stem file's peak is that of its loudest stem.
+        let loudest = peaks.iter().copied().fold(0.0, f32::max);
+        let peaks = peaks.iter().map(|&peak| match self.outputs.stem_tracks {
+            None => peak,
+            Some(_) => loudest,
+        });
+        let files = self.outputs.files(self.targets).zip(results).zip(peaks);
+        files
+            .map(|(((name, _), path), peak)| StemRecord {
+                name: name.to_owned(),
+                path: path.display().to_string(),
+                frames,
+                bytes: None,
+                peak,
+                clipped_samples: 0,
+            })
+            .collect()
     }
 
-    fn stop_if_asked(&self) -> Result<()> {
-        if self.interrupt.is_requested() {
-            bail!("interrupted");
+    /// Moves what has become known from `stems` into the files, and raises their peaks.
+    fn write(
+        &self,
+        files: &mut StemFiles,
+        stems: &mut [Planar],
+        peaks: &mut [f32],
+        channels: Channels,
+    ) -> Result<()> {
+        if stems.first().is_some_and(|stem| stem.frames() > 0) {
+            let blocks = self.targets.iter().zip(peaks).map(|(target, peak)| {
+                let block = channels.back_from_model(target.mix(stems));
+                let samples = block.channels().flatten();
+                *peak = samples.fold(*peak, |peak, sample| peak.max(sample.abs()));
+                block
+            });
+            files.write(blocks)?;
+            stems.iter_mut().for_each(|stem| stem.resize_frames(0));
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use bunri_stream::files::write_file;
 
+use crate::json_file::JsonFile;
 use comparison::Comparison;
 use results::Arm;
 
@@ -36,9 +37,8 @@ pub struct Args {
     /// stft_distance, where all evaluations have them].
     #[arg(long, value_name = "KEY,...", value_delimiter = ',')]
     figures: Vec<String>,
-    /// Also write everything to this file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    json: JsonFile,
     /// Also write tables and sentences to this file, in Markdown.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -49,22 +49,16 @@ pub struct Args {
 /// # Errors
 /// Evaluations that are not there, are none, or have nothing in common.
 pub fn run(args: Args) -> Result<()> {
+    args.json.check()?;
     let arms = args.arms.iter().map(|arm| Arm::load(arm));
     let arms = arms.collect::<Result<Vec<_>>>()?;
     let comparison = Comparison::new(&arms, &figures::figures(&args.figures)?)?;
-    for table in comparison.tables() {
-        println!("{table}");
-    }
-    for line in comparison.sentences() {
-        println!("{line}");
-    }
-    if let Some(path) = &args.json {
-        let json = serde_json::to_vec_pretty(&comparison)?;
-        write_file(path, &json).with_context(|| format!("writing {}", path.display()))?;
-    }
     if let Some(path) = &args.markdown {
         write_file(path, comparison.markdown().as_bytes())
             .with_context(|| format!("writing {}", path.display()))?;
     }
-    Ok(())
+    let tables = comparison.tables().into_iter();
+    let mut lines: Vec<String> = tables.map(|table| table.to_string()).collect();
+    lines.extend(comparison.sentences());
+    args.json.deliver(&comparison, &(lines.join("\n") + "\n"))
 }

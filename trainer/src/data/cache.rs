@@ -347,14 +347,34 @@ mod tests {
         let six = Planar::zeros(6, 100);
         write(&file.path, &six);
         says("6 channels");
-        let mut broken = Planar::zeros(2, 100);
-        broken.channel_mut(0)[50] = f32::NAN;
-        write(&file.path, &broken);
-        says("no numbers");
         write(&file.path, &noise(50_000, 1, 0.5));
         let bytes = fs::read(&file.path).unwrap();
         fs::write(&file.path, &bytes[..bytes.len() / 2]).unwrap();
         says("missing at its end");
+    }
+
+    /// Guards against one click that sets the scale of the whole stem, or is learnt, and against a
+    /// warning that only the run sees that decodes the file.
+    #[test]
+    fn invalid_samples_are_silence_and_said_each_time() {
+        let root = tempfile::tempdir().unwrap();
+        let file = wav(root.path());
+        let mut audio = noise(RATE_HZ as usize, 1, 0.5);
+        let mut expected = audio.clone();
+        for (frame, invalid) in [(4000, f32::NAN), (5000, f32::INFINITY), (6000, -1e20)] {
+            audio.channel_mut(0)[frame] = invalid;
+            expected.channel_mut(0)[frame] = 0.0;
+        }
+        write(&file.path, &audio);
+        let cache = Cache::new(&root.path().join("cache"), RATE_HZ).unwrap();
+        for _ in 0..2 {
+            let track = cache.track(&file).unwrap();
+            let warning = track.warning().unwrap();
+            assert!(warning.starts_with("3 invalid samples"), "{warning}");
+            assert!(warning.ends_with("first at 0.500 s"), "{warning}");
+            let read = track.segment(0, audio.frames());
+            assert!(difference(&read, &expected) < 1.0 / 32_767.0);
+        }
     }
 
     #[test]

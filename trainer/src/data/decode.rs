@@ -5,12 +5,13 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use bunri_stream::files::{Damage, to_stereo};
+use bunri_stream::files::to_stereo;
 use bunri_stream::{Planar, RateConverter};
 
 use super::cache::in_cache;
+use super::damage::{refuse_incomplete, silence_invalid};
 use super::stem_file::StemFile;
-use super::track::{HEADER_BYTES, Header, STEP};
+use super::track::{HEADER_BYTES, Header, Invalid, STEP};
 
 /// Frames decoded at a time: what a song needs of memory.
 const BLOCK_FRAMES: usize = 1 << 15;
@@ -18,19 +19,16 @@ const BLOCK_FRAMES: usize = 1 << 15;
 /// Decodes `source` to `rate_hz` into an open file, which is then complete and on disk.
 ///
 /// # Errors
-/// What does not decode, or only in part: a stem that ends early would be taken for silence.
+/// What does not decode, or only in part: a stem that ends early would be taken for silence. Invalid
+/// samples become silence, and the file of the cache says so.
 pub(super) fn decode(source: &StemFile, rate_hz: u32, file: &File, path: &Path) -> Result<()> {
     let mut scale = STEP;
     loop {
         let mut writer = TrackWriter::new(file, path, rate_hz, scale)?;
-        stereo_blocks(source, rate_hz, |block| writer.write(block))?;
-        ensure!(
-            writer.peak.is_finite(),
-            "{source} holds samples that are no numbers: export it again"
-        );
+        let invalid = stereo_blocks(source, rate_hz, |block| writer.write(block))?;
         ensure!(writer.frames > 0, "{source} holds no audio");
         let peak = writer.peak;
-        writer.finish()?;
+        writer.finish(invalid)?;
         if peak <= scale * 32_767.5 {
             return Ok(());
         }
@@ -39,12 +37,12 @@ pub(super) fn decode(source: &StemFile, rate_hz: u32, file: &File, path: &Path) 
     }
 }
 
-/// Hands out a file in stereo at `rate_hz`, block by block.
+/// Hands out a file in stereo at `rate_hz`, block by block. Returns which of its samples were invalid.
 fn stereo_blocks(
     source: &StemFile,
     rate_hz: u32,
     mut take: impl FnMut(&Planar) -> Result<()>,
-) -> Result<()> {
+) -> Result<Invalid> {
     let mut reader = source.open()?;
     let channels = reader.channels();
     ensure!(
@@ -58,7 +56,8 @@ fn stereo_blocks(
     }
     let reading = || format!("reading {source}");
     while let Some(block) = reader.read(BLOCK_FRAMES).with_context(reading)? {
-        let block = to_stereo(block).map_err(|_| anyhow!("{source} changes its channels"))?;
+        let mut block = to_stereo(block).map_err(|_| anyhow!("{source} changes its channels"))?;
+        silence_invalid(&mut block);
         match &mut converter {
             None => take(&block)?,
             Some(converter) => {
@@ -73,30 +72,13 @@ fn stereo_blocks(
         converter.flush(&mut converted);
         take(&converted)?;
     }
-    refuse_damage(source, reader.damage(), reader.rate_hz())
-}
-
-/// A song with a hole in one stem teaches that the stem is silent there.
-fn refuse_damage(source: &StemFile, damage: Damage, rate_hz: u32) -> Result<()> {
-    let Damage {
-        skipped_packets,
-        missing_frames,
-        cut_off,
-        invalid_samples: _,
-        first_invalid_frame: _,
-    } = damage;
-    // Some encoders promise a frame or two more than there are.
-    let missing_seconds = missing_frames as f64 / f64::from(rate_hz);
-    ensure!(
-        skipped_packets == 0 && missing_seconds < 0.1,
-        "{source} is damaged: {skipped_packets} packets do not decode and {missing_seconds:.1} s \
-         are missing at its end; copy or download it again"
-    );
-    ensure!(
-        !cut_off,
-        "{source} was cut off, and does not say how much is missing; copy or download it again"
-    );
-    Ok(())
+    let damage = reader.damage();
+    refuse_incomplete(source, damage, reader.rate_hz())?;
+    let first = damage.first_invalid_frame.unwrap_or(0) as f64 / f64::from(reader.rate_hz());
+    Ok(Invalid {
+        samples: damage.invalid_samples,
+        first_ms: (1e3 * first) as u64,
+    })
 }
 
 /// Writes the cache's format, the header last.
@@ -139,11 +121,7 @@ impl<'a> TrackWriter<'a> {
         let [left, right] = [block.channel(0), block.channel(1)];
         for (&left, &right) in left.iter().zip(right) {
             for sample in [left, right] {
-                self.peak = if sample.is_finite() {
-                    self.peak.max(sample.abs())
-                } else {
-                    f32::INFINITY
-                };
+                self.peak = self.peak.max(sample.abs());
                 let integer = (sample / self.scale).round().clamp(-32_768.0, 32_767.0) as i16;
                 let written = self.out.write_all(&integer.to_le_bytes());
                 written.map_err(|error| in_cache(self.path, error))?;
@@ -167,7 +145,7 @@ impl<'a> TrackWriter<'a> {
         self.second_frames = 0;
     }
 
-    fn finish(mut self) -> Result<()> {
+    fn finish(mut self, invalid: Invalid) -> Result<()> {
         if self.second_frames > 0 {
             self.end_second();
         }
@@ -175,6 +153,7 @@ impl<'a> TrackWriter<'a> {
             rate_hz: self.rate_hz,
             frames: self.frames,
             scale: self.scale,
+            invalid,
         };
         let mut end = || {
             self.out.write_all(&self.audible_seconds)?;

@@ -14,6 +14,7 @@
 pub mod augment;
 pub mod cache;
 pub mod check;
+pub(crate) mod damage;
 mod decode;
 pub mod example;
 #[cfg(test)]
@@ -26,4 +27,5 @@ pub mod sampler;
 pub mod shard;
 pub mod songs;
 pub mod stem_file;
+mod stem_name;
 pub mod track;

@@ -7,8 +7,9 @@ use bunri_stream::Planar;
 use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
+use super::damage::MAX_MISSING;
 use super::plan::{Rest, SongPlan, decode_all};
-use super::songs::{Song, discover_songs};
+use super::songs::{Ignored, MIXTURE, Song, discover, discover_songs};
 use super::track::Track;
 
 /// One folder of songs and what of it may be used.
@@ -87,6 +88,29 @@ pub struct PooledSong {
     pub frames: usize,
 }
 
+impl PooledSong {
+    /// The stems that end long before the song: they count as silent there.
+    fn cut_stems(&self, names: &[String]) -> Vec<String> {
+        let stems = names.iter().zip(&self.stems);
+        let known = stems.filter_map(|(name, stem)| Some((name, stem.known()?)));
+        let cut = known.filter(|(_, track)| {
+            let missing = self.frames.saturating_sub(track.frames());
+            missing as f64 > MAX_MISSING * self.frames as f64
+        });
+        cut.map(|(name, track)| {
+            let rate_hz = f64::from(track.rate_hz());
+            format!(
+                "song {:?}: {name} ends after {:.1} of {:.1} s and is silent from there on: was it cut \
+                 off?",
+                self.name,
+                track.frames() as f64 / rate_hz,
+                self.frames as f64 / rate_hz,
+            )
+        })
+        .collect()
+    }
+}
+
 /// All songs of some sources, decoded.
 #[derive(Debug)]
 pub struct Pool {
@@ -96,6 +120,8 @@ pub struct Pool {
     pub rate_hz: u32,
     /// Songs that are left out, each with the reason.
     pub skipped: Vec<String>,
+    /// What is odd about the files of the others.
+    pub warnings: Vec<String>,
 }
 
 impl Pool {
@@ -114,8 +140,9 @@ impl Pool {
         strict: bool,
         mut progress: impl FnMut(&str),
     ) -> Result<Self> {
-        let mut plans = Vec::new();
+        let (mut plans, mut warnings) = (Vec::new(), Vec::new());
         for source in sources {
+            warnings.extend(ignored(source, stems)?);
             let found = SongPlan::of(source, stems)?;
             // Before any is left out: one that cannot be read makes the others no more frequent
             // than a source of as many songs is.
@@ -124,10 +151,17 @@ impl Pool {
         }
         let files = plans.iter().flat_map(|(plan, _)| plan.files()).collect();
         let decoded = decode_all(files, cache, &mut progress)?;
+        warnings.extend(decoded.iter().filter_map(|(file, track)| {
+            let warning = track.as_ref().ok()?.warning()?;
+            Some(format!("{file}: {warning}"))
+        }));
         let (mut songs, mut skipped) = (Vec::new(), Vec::new());
         for (plan, weight) in plans {
             match plan.assemble(&decoded, weight) {
-                Ok(song) => songs.push(song),
+                Ok(song) => {
+                    warnings.extend(song.cut_stems(stems));
+                    songs.push(song);
+                }
                 Err(reason) if strict => return Err(reason),
                 Err(reason) => skipped.push(format!("left out {reason:#}")),
             }
@@ -142,8 +176,29 @@ impl Pool {
             songs,
             rate_hz: cache.rate_hz(),
             skipped,
+            warnings,
         })
     }
+}
+
+/// What looks like a song or a stem of a source and is not read.
+fn ignored(source: &SongSource, stems: &[String]) -> Result<Vec<String>> {
+    let found = discover(&source.path, &files_of(source, stems))?.ignored;
+    let is_chosen = |song| {
+        source
+            .songs
+            .as_ref()
+            .is_none_or(|songs| songs.contains(song))
+    };
+    let ignored = found.iter().filter(|ignored| is_chosen(&ignored.song));
+    Ok(ignored.map(Ignored::to_string).collect())
+}
+
+/// The files that a source's songs may have.
+fn files_of(source: &SongSource, stems: &[String]) -> Vec<String> {
+    // Where a stem is known to be absent, a song may be nothing but its mixture.
+    let mixture = (!source.absent.is_empty()).then(|| MIXTURE.to_owned());
+    stems.iter().cloned().chain(mixture).collect()
 }
 
 /// The songs of a source with only those stems left that it allows.
@@ -163,10 +218,7 @@ pub fn usable_songs(source: &SongSource, stems: &[String]) -> Result<Vec<Song>> 
             source.path.display()
         );
     }
-    // Where a stem is known to be absent, a song may be nothing but its mixture.
-    let mixture = (!source.absent.is_empty()).then(|| "mixture".to_owned());
-    let files: Vec<String> = stems.iter().cloned().chain(mixture.clone()).collect();
-    let mut songs = discover_songs(&source.path, &files)?;
+    let mut songs = discover_songs(&source.path, &files_of(source, stems))?;
     if let Some(names) = &source.songs {
         if let Some(missing) = names
             .iter()
@@ -182,9 +234,7 @@ pub fn usable_songs(source: &SongSource, stems: &[String]) -> Result<Vec<Song>> 
         }
     }
     for song in &mut songs {
-        if let Some(mixture) = &mixture {
-            song.stems.remove(mixture);
-        }
+        song.stems.remove(MIXTURE);
         let contradiction = source.absent.iter().find(|&stem| song.stem(stem).is_some());
         if let Some(stem) = contradiction {
             bail!(

@@ -1,15 +1,24 @@
 //! Songs with known stems, as they lie on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::stem_file::{CONTAINER_SUFFIX, StemFile, container_name, container_stems};
+use super::stem_file::{CONTAINER_SUFFIXES, StemFile, container_name, container_stems};
+use super::stem_name::{is_same, resembles};
 
-/// Audio files that are looked for, by extension; where a stem exists twice, the first one wins.
-const EXTENSIONS: [&str; 8] = ["wav", "flac", "aiff", "aif", "ogg", "mp3", "m4a", "mp4"];
+/// Audio files that are looked for, by extension; where a stem exists twice, the first one wins. What
+/// the reader cannot decode is among them, so that it is named instead of passed over.
+const EXTENSIONS: [&str; 19] = [
+    "wav", "flac", "aiff", "aif", "rf64", "w64", "caf", "wv", "ape", "ogg", "oga", "opus", "mp3",
+    "m4a", "mp4", "aac", "mka", "webm", "wma",
+];
+
+/// The stem that every song may have beside those of a model.
+pub(super) const MIXTURE: &str = "mixture";
 
 /// One song: a folder with one audio file per stem, or a container of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,106 +44,249 @@ impl Song {
     }
 }
 
+/// Something that looks like a song or a stem, and is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// The song that it belongs to, or would be.
+    pub song: String,
+    /// Where that lies.
+    pub folder: PathBuf,
+    /// What is not read.
+    pub path: PathBuf,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not read: {}", self.path.display(), self.why)
+    }
+}
+
+/// What a folder of songs holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Discovered {
+    /// The songs, sorted by name.
+    pub songs: Vec<Song>,
+    /// What looks like a part of them.
+    pub ignored: Vec<Ignored>,
+}
+
+/// The songs of [`discover`] alone.
+///
+/// # Errors
+/// As [`discover`].
+pub fn discover_songs(root: &Path, stems: &[String]) -> Result<Vec<Song>> {
+    Ok(discover(root, stems)?.songs)
+}
+
 /// Finds every song in `root` that has at least one of `stems`, sorted by name.
 ///
-/// The layout is MUSDB18-HQ's, `root/<song>/{mixture,drums,bass,other,vocals}.wav`, with any of
-/// wav, flac, aiff, ogg, mp3, m4a and mp4 as format and the mixture optional; or MUSDB18's,
-/// `root/<song>.stem.mp4`, with mixture and stems as tracks of one file. Only `root` itself is
-/// looked at: a data set divided into `train` and `test` is two roots. A folder that holds stems
-/// itself is a root of one song, as is one container.
+/// The layout is MUSDB18-HQ's, `root/<song>/{mixture,drums,bass,other,vocals}.wav`, with any usual
+/// audio format, names in upper or lower case and the mixture optional; or MUSDB18's,
+/// `root/<song>.stem.mp4` (or `.stem.m4a`), with mixture and stems as tracks of one file. Only `root`
+/// itself is looked at: a data set divided into `train` and `test` is two roots. A folder that holds
+/// stems itself is a root of one song, as is one container. A link to a file that is not there is a
+/// stem that cannot be read, not a missing one.
 ///
 /// # Errors
 /// When the folder cannot be read, or holds no song; the message then says what it does hold.
-pub fn discover_songs(root: &Path, stems: &[String]) -> Result<Vec<Song>> {
-    if root.is_file()
-        && let Some(song) = song_of_container(root, stems)
-    {
-        return Ok(vec![song]);
+pub fn discover(root: &Path, stems: &[String]) -> Result<Discovered> {
+    let mut found = Discovered::default();
+    if root.is_file() && container_name(root).is_some() {
+        found.take_container(root, stems);
+    } else if !found.take_folder(root, stems)? {
+        found = songs_below(root, stems)?;
     }
-    if let Some(song) = song_in(root, stems)? {
-        return Ok(vec![song]);
-    }
-    let songs = songs_below(root, stems)?;
-    if songs.is_empty() {
+    if found.songs.is_empty() {
         bail!("{}", no_songs(root, stems)?);
     }
-    Ok(songs)
+    Ok(found)
 }
 
 /// The songs that are folders of `root`, or containers in it.
-fn songs_below(root: &Path, stems: &[String]) -> Result<Vec<Song>> {
-    let mut songs = Vec::new();
+fn songs_below(root: &Path, stems: &[String]) -> Result<Discovered> {
+    let mut found = Discovered::default();
     for path in list(root)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_like_container = || {
+            let name = name.to_lowercase();
+            name.contains(".stem") && (name.ends_with(".mp4") || name.ends_with(".m4a"))
+        };
         if path.is_dir() {
-            songs.extend(song_in(&path, stems)?);
-        } else {
-            songs.extend(song_of_container(&path, stems));
+            if !found.take_folder(&path, stems)? {
+                found.ignore_folder(&path, stems)?;
+            }
+        } else if container_name(&path).is_some() {
+            found.take_container(&path, stems);
+        } else if is_dead_link(&path) {
+            found.ignore(&path, &path, "it is a link to what is not there".to_owned());
+        } else if is_like_container() {
+            let [suffix, _] = CONTAINER_SUFFIXES;
+            found.ignore(&path, &path, format!("a song's name ends with {suffix}"));
         }
     }
-    Ok(songs)
+    Ok(found)
 }
 
-/// The song of a container, if its name is that of one and it holds at least one of `stems`.
-fn song_of_container(path: &Path, stems: &[String]) -> Option<Song> {
-    let name = container_name(path)?;
-    let mut tracks: BTreeMap<String, StemFile> = container_stems(path).into_iter().collect();
-    tracks.retain(|stem, _| stems.contains(stem));
-    let mixture = StemFile {
-        path: path.to_owned(),
-        track: Some(0),
+impl Discovered {
+    fn ignore(&mut self, folder: &Path, path: &Path, why: String) {
+        self.ignored.push(Ignored {
+            song: name_of(folder),
+            folder: folder.to_owned(),
+            path: path.to_owned(),
+            why,
+        });
+    }
+
+    /// Takes the song of a container, if it has at least one of `stems`.
+    fn take_container(&mut self, path: &Path, stems: &[String]) {
+        let mut tracks: BTreeMap<String, StemFile> = container_stems(path).into_iter().collect();
+        let names = Vec::from_iter(tracks.keys().cloned()).join(", ");
+        tracks.retain(|stem, _| stems.contains(stem));
+        if tracks.is_empty() {
+            let why = format!("its stems are {names}, none of {}", stems.join(", "));
+            return self.ignore(path, path, why);
+        }
+        self.songs.push(Song {
+            name: container_name(path).unwrap_or_default(),
+            folder: path.to_owned(),
+            stems: tracks,
+            mixture: Some(StemFile {
+                path: path.to_owned(),
+                track: Some(0),
+            }),
+        });
+    }
+
+    /// Takes the song in `folder`; `false` if it holds none of `stems`.
+    fn take_folder(&mut self, folder: &Path, stems: &[String]) -> Result<bool> {
+        let files = files_in(folder)?;
+        let chosen = |name: &str| {
+            let named = files.iter().filter(|file| is_same(&file.stem, name));
+            let readable = named.filter(|file| file.rank.is_some() && !file.path.is_dir());
+            readable.min_by_key(|file| (file.stem != name, file.rank))
+        };
+        let file = |name: &str| chosen(name).map(|file| StemFile::whole(file.path.clone()));
+        let found = stems
+            .iter()
+            .filter_map(|name| Some((name.clone(), file(name)?)));
+        let song = Song {
+            name: name_of(folder),
+            folder: folder.to_path_buf(),
+            stems: found.collect(),
+            mixture: file(MIXTURE),
+        };
+        if song.stems.is_empty() {
+            return Ok(false);
+        }
+        let names = stems.iter().map(String::as_str).chain([MIXTURE]);
+        let names: BTreeSet<&str> = names.collect();
+        for file in &files {
+            let is_read = |name: &&str| chosen(name).is_some_and(|read| read.path == file.path);
+            if names.iter().any(is_read) {
+                continue;
+            }
+            let why = names
+                .iter()
+                .find_map(|name| file.why_ignored(name, chosen(name)));
+            if let Some(why) = why {
+                self.ignore(folder, &file.path, why);
+            }
+        }
+        self.songs.push(song);
+        Ok(true)
+    }
+
+    /// Notes a folder that holds audio, and none of it under a stem's name.
+    fn ignore_folder(&mut self, folder: &Path, stems: &[String]) -> Result<()> {
+        let files = files_in(folder)?;
+        let audio = files.iter().filter(|file| file.rank.is_some());
+        let names: Vec<String> = audio.map(|file| file_name(&file.path)).collect();
+        if !names.is_empty() {
+            let why = format!(
+                "it holds {} and none of {}",
+                names.join(", "),
+                file_names(stems)
+            );
+            self.ignore(folder, folder, why);
+        }
+        Ok(())
+    }
+}
+
+/// A file in a song's folder.
+struct Candidate {
+    path: PathBuf,
+    /// Its name without the extension.
+    stem: String,
+    /// Place of its extension in [`EXTENSIONS`].
+    rank: Option<usize>,
+}
+
+impl Candidate {
+    /// Why it is not read as `name`, if that is what it seems to be. `read` is what is.
+    fn why_ignored(&self, name: &str, read: Option<&Self>) -> Option<String> {
+        let is_audio = self.rank.is_some();
+        match read {
+            // The same name in another format needs no word.
+            Some(read) => (is_audio && is_same(&self.stem, name) && self.stem != read.stem)
+                .then(|| format!("{} is the {name}", file_name(&read.path))),
+            None if self.path.is_dir() && is_audio && resembles(&self.stem, name) => {
+                Some("it is a folder".to_owned())
+            }
+            None if is_audio && resembles(&self.stem, name) => {
+                let extension = self.path.extension().unwrap_or_default().to_string_lossy();
+                Some(format!("if it is the {name}, call it {name}.{extension}"))
+            }
+            None => (is_same(&self.stem, name) && !self.path.is_dir())
+                .then(|| format!("expected one of {}", EXTENSIONS.join(", "))),
+        }
+    }
+}
+
+/// Everything in a folder that may be a stem.
+fn files_in(folder: &Path) -> Result<Vec<Candidate>> {
+    let candidate = |path: PathBuf| {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let extension = extension.to_lowercase();
+        Candidate {
+            rank: EXTENSIONS.iter().position(|known| *known == extension),
+            stem: path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            path,
+        }
     };
-    (!tracks.is_empty()).then(|| Song {
-        name,
-        folder: path.to_owned(),
-        stems: tracks,
-        mixture: Some(mixture),
-    })
+    // Whoever opens a pipe or a device waits.
+    let is_file = |path: &PathBuf| path.is_file() || path.is_dir() || is_dead_link(path);
+    Ok(list(folder)?
+        .into_iter()
+        .filter(is_file)
+        .map(candidate)
+        .collect())
 }
 
-/// The song in `folder`, if it holds at least one of `stems`.
-fn song_in(folder: &Path, stems: &[String]) -> Result<Option<Song>> {
-    let mut files = BTreeMap::new();
-    for path in list(folder)?.into_iter().filter(|path| path.is_file()) {
-        let (Some(stem), Some(extension)) = (path.file_stem(), path.extension()) else {
-            continue;
-        };
-        let extension = extension.to_string_lossy().to_lowercase();
-        let Some(rank) = EXTENSIONS.iter().position(|known| **known == extension) else {
-            continue;
-        };
-        let best = files
-            .entry(stem.to_string_lossy().into_owned())
-            .or_insert_with(|| (rank, path.clone()));
-        if rank < best.0 {
-            *best = (rank, path);
-        }
-    }
-    let stems: BTreeMap<String, StemFile> = stems
-        .iter()
-        .filter_map(|name| {
-            files
-                .get(name)
-                .map(|(_, path)| (name.clone(), StemFile::whole(path.clone())))
-        })
-        .collect();
-    if stems.is_empty() {
-        return Ok(None);
-    }
+/// A link whose end is not there, or in a circle.
+fn is_dead_link(path: &Path) -> bool {
+    path.is_symlink() && !path.exists()
+}
+
+/// A song's name: that of its folder, at the end of links.
+fn name_of(folder: &Path) -> String {
     // `.` and `..` have no name of their own before they are resolved.
-    let named = folder
-        .canonicalize()
-        .unwrap_or_else(|_| folder.to_path_buf());
-    Ok(Some(Song {
-        name: named.file_name().map_or_else(
-            || "song".to_owned(),
-            |name| name.to_string_lossy().into_owned(),
-        ),
-        folder: folder.to_path_buf(),
-        stems,
-        mixture: files
-            .remove("mixture")
-            .map(|(_, path)| StemFile::whole(path)),
-    }))
+    let resolved = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    match resolved.file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => "song".to_owned(),
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// The visible entries of a folder, sorted by name.
@@ -165,7 +317,7 @@ fn no_songs(root: &Path, stems: &[String]) -> Result<String> {
             found.push(name.into_owned());
             continue;
         }
-        match songs_below(path, stems).map_or(0, |songs| songs.len()) {
+        match songs_below(path, stems).map_or(0, |found| found.songs.len()) {
             0 => found.push(format!("{name}/")),
             songs => {
                 let noun = if songs == 1 { "song" } else { "songs" };
@@ -183,8 +335,9 @@ fn no_songs(root: &Path, stems: &[String]) -> Result<String> {
     let way_out = deeper.map_or_else(
         || {
             format!(
-                "expected a folder per song, with one of {} in it, or files <song>{CONTAINER_SUFFIX}",
-                file_names(stems)
+                "expected a folder per song, with one of {} in it, or files <song>{}",
+                file_names(stems),
+                CONTAINER_SUFFIXES[0]
             )
         },
         |path| format!("point at one of its parts, e.g. {}", path.display()),
@@ -202,116 +355,4 @@ fn file_names(stems: &[String]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stems() -> Vec<String> {
-        ["drums", "bass", "other", "vocals"]
-            .map(String::from)
-            .to_vec()
-    }
-
-    /// A folder with empty files at these paths: discovery looks at names only.
-    fn tree(paths: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for path in paths {
-            let path = root.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, b"").unwrap();
-        }
-        root
-    }
-
-    #[test]
-    fn songs_come_sorted_with_their_stems_and_mixture() {
-        let root = tree(&[
-            "b/drums.wav",
-            "b/vocals.WAV",
-            "b/mixture.wav",
-            "a/bass.ogg",
-            "a/cover.jpg",
-            "notes/readme.txt",
-            ".trash/drums.wav",
-        ]);
-        let songs = discover_songs(root.path(), &stems()).unwrap();
-        let names: Vec<&str> = songs.iter().map(|song| song.name.as_str()).collect();
-        assert_eq!(names, ["a", "b"]);
-        assert_eq!(
-            songs[0].stem("bass"),
-            Some(&StemFile::whole(root.path().join("a/bass.ogg")))
-        );
-        assert_eq!(songs[0].mixture, None);
-        let mixture = root.path().join("b/mixture.wav");
-        assert_eq!(songs[1].mixture, Some(StemFile::whole(mixture)));
-        assert!(
-            songs[1].stem("vocals").is_some(),
-            "extensions are not case-sensitive"
-        );
-        assert_eq!(
-            songs[1].stem("bass"),
-            None,
-            "a missing stem is missing, not silent"
-        );
-    }
-
-    #[test]
-    fn lossless_wins_where_a_stem_exists_twice() {
-        let root = tree(&["a/drums.mp3", "a/drums.flac", "a/drums.ogg"]);
-        let songs = discover_songs(root.path(), &stems()).unwrap();
-        assert_eq!(
-            songs[0].stem("drums"),
-            Some(&StemFile::whole(root.path().join("a/drums.flac")))
-        );
-    }
-
-    #[test]
-    fn containers_and_folders_may_lie_side_by_side() {
-        let root = tree(&["b.stem.mp4", "a/drums.wav", "cover.mp4"]);
-        let songs = discover_songs(root.path(), &stems()).unwrap();
-        let names: Vec<&str> = songs.iter().map(|song| song.name.as_str()).collect();
-        assert_eq!(names, ["a", "b"]);
-        let track = |name: &str| songs[1].stem(name).and_then(|file| file.track);
-        // MUSDB18's order, since this file says nothing.
-        assert_eq!(
-            stems().iter().map(|name| track(name)).collect::<Vec<_>>(),
-            [Some(1), Some(2), Some(3), Some(4)]
-        );
-        let mixture = songs[1].mixture.as_ref().unwrap();
-        assert_eq!(mixture.track, Some(0));
-        let alone = discover_songs(&root.path().join("b.stem.mp4"), &stems()).unwrap();
-        assert_eq!(alone, songs[1..]);
-    }
-
-    #[test]
-    fn one_song_can_be_pointed_at() {
-        let root = tree(&["caesium/drums.ogg"]);
-        let songs = discover_songs(&root.path().join("caesium"), &stems()).unwrap();
-        assert_eq!(songs.len(), 1);
-        assert_eq!(songs[0].name, "caesium");
-    }
-
-    #[test]
-    fn a_folder_one_level_too_high_is_told_apart_from_an_empty_one() {
-        let root = tree(&["train/a/drums.wav", "train/b/drums.wav", "test/c/drums.wav"]);
-        let message = discover_songs(root.path(), &stems())
-            .unwrap_err()
-            .to_string();
-        assert!(message.contains("train/ (2 songs)"), "{message}");
-        assert!(message.contains("test/ (1 song)"), "{message}");
-
-        let empty = tempfile::tempdir().unwrap();
-        let message = discover_songs(empty.path(), &stems())
-            .unwrap_err()
-            .to_string();
-        assert!(message.contains("drums.wav"), "{message}");
-        assert!(message.contains("it holds nothing"), "{message}");
-    }
-
-    #[test]
-    fn a_missing_folder_is_named() {
-        let message = discover_songs(Path::new("no/such/place"), &stems())
-            .unwrap_err()
-            .to_string();
-        assert!(message.contains("no/such/place"), "{message}");
-    }
-}
+mod tests;

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use bunri_stream::files::{Clip, FileError, FileReader, stem_description};
+use bunri_stream::Planar;
+use bunri_stream::files::{Clip, Damage, FileError, FileReader, stem_description};
 use serde::Deserialize;
 
-/// A file, or one track of a `.stem.mp4`.
+use super::stem_name::canonical;
+
+/// A file, or one track of a container of stems (`.stem.mp4`, `.stem.m4a`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StemFile {
     /// The file.
@@ -38,7 +41,22 @@ impl StemFile {
     /// # Errors
     /// What [`FileReader`] says.
     pub fn read(&self) -> Result<Clip, FileError> {
-        self.open()?.into_clip()
+        Ok(self.read_with_damage()?.0)
+    }
+
+    /// The same, with what was wrong with the file.
+    ///
+    /// # Errors
+    /// What [`FileReader`] says.
+    pub fn read_with_damage(&self) -> Result<(Clip, Damage), FileError> {
+        const BLOCK_FRAMES: usize = 1 << 16;
+        let mut reader = self.open()?;
+        let mut audio = Planar::zeros(reader.channels(), 0);
+        while let Some(block) = reader.read(BLOCK_FRAMES)? {
+            audio.append(&block);
+        }
+        let rate_hz = reader.rate_hz();
+        Ok((Clip { rate_hz, audio }, reader.damage()))
     }
 }
 
@@ -52,16 +70,17 @@ impl fmt::Display for StemFile {
     }
 }
 
-/// The end of a container's name.
-pub(super) const CONTAINER_SUFFIX: &str = ".stem.mp4";
+/// The ends of containers' names.
+pub(super) const CONTAINER_SUFFIXES: [&str; 2] = [".stem.mp4", ".stem.m4a"];
 
 /// The song's name, if the path is that of a container of stems.
 pub(super) fn container_name(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
-    let at = name.len().checked_sub(CONTAINER_SUFFIX.len())?;
-    let suffix = name.get(at..)?;
-    let is_container = suffix.eq_ignore_ascii_case(CONTAINER_SUFFIX) && at > 0;
-    is_container.then(|| name[..at].to_owned())
+    CONTAINER_SUFFIXES.iter().find_map(|suffix| {
+        let (song, end) = name.split_at_checked(name.len().checked_sub(suffix.len())?)?;
+        let is_container = end.eq_ignore_ascii_case(suffix) && !song.is_empty();
+        is_container.then(|| song.to_owned())
+    })
 }
 
 /// The tracks of a container, by stem name; track 0 is the mixture.
@@ -96,15 +115,8 @@ struct Described {
 
 fn parse_names(text: &str) -> Option<Vec<String>> {
     let description: Description = serde_json::from_str(text.trim_end_matches('\0')).ok()?;
-    let named = description.stems.into_iter().map(|stem| {
-        let name = stem.name.trim().to_lowercase();
-        match name.as_str() {
-            // MUSDB18's own spelling, and what people write.
-            "vox" | "vocal" | "voice" => "vocals".into(),
-            "drum" => "drums".into(),
-            _ => name,
-        }
-    });
+    let named = description.stems.into_iter();
+    let named = named.map(|stem| canonical(&stem.name));
     Some(named.collect::<Vec<_>>()).filter(|names| !names.is_empty())
 }
 
@@ -129,6 +141,7 @@ mod tests {
             name("a/Band - Song.Stem.MP4").as_deref(),
             Some("Band - Song")
         );
+        assert_eq!(name("a/Song.stem.m4a").as_deref(), Some("Song"));
         assert_eq!(name("a/song.mp4"), None);
         assert_eq!(name("a/.stem.mp4"), None);
         assert_eq!(name("a/é"), None);

@@ -31,6 +31,16 @@ pub(super) struct Header {
     pub(super) frames: u64,
     /// What an integer of 1 stands for.
     pub(super) scale: f32,
+    /// What became silence.
+    pub(super) invalid: Invalid,
+}
+
+/// Samples of the decoded file that were NaN, infinite or absurdly loud.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Invalid {
+    pub(super) samples: u64,
+    /// When the first of them came.
+    pub(super) first_ms: u64,
 }
 
 impl Header {
@@ -47,6 +57,8 @@ impl Header {
         bytes[20..24].copy_from_slice(&self.scale.to_le_bytes());
         let checksum = checksum(&bytes[..24], audible_seconds);
         bytes[24..32].copy_from_slice(&checksum.to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.invalid.samples.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.invalid.first_ms.to_le_bytes());
         bytes
     }
 
@@ -58,6 +70,10 @@ impl Header {
             frames: u64::from_le_bytes(*head[8..].first_chunk()?),
             rate_hz: u32::from_le_bytes(*head[16..].first_chunk()?),
             scale: f32::from_le_bytes(*head[20..].first_chunk()?),
+            invalid: Invalid {
+                samples: u64::from_le_bytes(*head[32..].first_chunk()?),
+                first_ms: u64::from_le_bytes(*head[40..].first_chunk()?),
+            },
         };
         let samples = usize::try_from(header.frames)
             .ok()?
@@ -107,6 +123,19 @@ impl Track {
     #[must_use]
     pub fn frames(&self) -> usize {
         (self.seconds_at - HEADER_BYTES) / FRAME_BYTES
+    }
+
+    /// A sentence about samples that were invalid in the file and are silence here, if there were any.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let Invalid { samples, first_ms } = self.header.invalid;
+        (samples > 0).then(|| {
+            format!(
+                "{samples} invalid samples (NaN, infinite or above +60 dBFS) are silence, the first at \
+                 {:.3} s",
+                first_ms as f64 / 1e3
+            )
+        })
     }
 
     /// Sample rate in Hz.

@@ -10,10 +10,11 @@ use anyhow::{Context, Result, bail};
 use bunri_libtorch::{Group, Store};
 use tch::{Device, Tensor};
 
+use super::deadline::Deadline;
 use super::lost::{self, Question};
 use super::pulse::Pulse;
 use super::roll::{End, Roll};
-use super::{DistributedConfig, Environment};
+use super::{DistributedConfig, Environment, rendezvous};
 
 /// How often a barrier asks whether all have come.
 const POLL: Duration = Duration::from_millis(10);
@@ -67,27 +68,32 @@ impl Cluster {
     /// Ranks that do not come, by number; a store that cannot be reached; no NCCL in this libtorch.
     pub fn join(place: &Environment, device: Device, config: &DistributedConfig) -> Result<Self> {
         config.validate()?;
-        let Environment { rank, world, .. } = *place;
-        let meeting = &place.meeting;
         let timeout = config.join_timeout();
-        let hosts_store = rank == 0 && !meeting.hosted_by_launcher;
+        let deadline = Deadline::after(timeout);
+        let meeting = &place.meeting;
+        let addresses = rendezvous::resolve(place, deadline)?;
+        let connect = || rendezvous::connect(place, &addresses, timeout, deadline);
+        let hosts_store = place.rank == 0 && !meeting.hosted_by_launcher;
         let store = if hosts_store {
-            Store::host(meeting.port, timeout).with_context(|| {
-                format!(
-                    "rank 0 hosts the store on port {}: is another job there? Choose another \
-                     MASTER_PORT",
-                    meeting.port
-                )
-            })?
+            rendezvous::host(meeting.port, timeout, deadline)?
         } else {
-            connect(place, timeout)?
+            connect()?
         };
         let store = Arc::new(store);
-        let roll = Roll::call(&store, place, timeout)?;
-        // A connection of its own: a collective's set-up may hold the other one for long.
-        let own = connect(place, timeout)?;
+        // A connection for the pulse alone: a collective's set-up may hold the other one for long.
+        let own = connect()?;
+        let roll = {
+            let (store, place) = (Arc::clone(&store), place.clone());
+            let calling = move || Roll::call(&store, &place, deadline);
+            // Its own message has a moment to come.
+            let called = Deadline::after(deadline.remaining() + POLL * 50).run(calling);
+            called.with_context(|| {
+                format!("the store at {meeting} no longer answers: has its process stopped?")
+            })??
+        };
         let pulse = Pulse::start(own, roll.clone(), config.timeout())?;
         let (progress, interval) = (Arc::clone(&pulse.progress), pulse.interval);
+        let Environment { rank, world, .. } = *place;
         let group = Group::join(
             &store,
             &roll.shared("group"),
@@ -370,17 +376,6 @@ impl Drop for Cluster {
             ));
         }
     }
-}
-
-fn connect(place: &Environment, timeout: Duration) -> Result<Store> {
-    let super::Meeting { host, port, .. } = &place.meeting;
-    Store::connect(host, *port, timeout).with_context(|| {
-        format!(
-            "rank {} finds no store at {host}:{port} (MASTER_ADDR:MASTER_PORT): did rank 0 start \
-             there, and does a firewall let others in?",
-            place.rank
-        )
-    })
 }
 
 /// Handles without gradients: parameters are written in place.

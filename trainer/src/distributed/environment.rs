@@ -1,5 +1,8 @@
 //! Which rank this process is, as whatever started it says in environment variables.
 
+use std::fmt;
+use std::net::Ipv6Addr;
+
 use anyhow::{Context, Result, bail, ensure};
 use bunri_model::DeviceChoice;
 use tch::Device;
@@ -30,6 +33,17 @@ pub struct Meeting {
     pub port: u16,
     /// Whether the program that started the ranks hosts the store; otherwise rank 0 does.
     pub hosted_by_launcher: bool,
+}
+
+/// The address, with the brackets that IPv6 needs before a port.
+impl fmt::Display for Meeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, .. } = self;
+        match host.contains(':') {
+            true => write!(f, "[{host}]:{port}"),
+            false => write!(f, "{host}:{port}"),
+        }
+    }
 }
 
 /// What torchrun, `trainer launch` and the Kubernetes operators set.
@@ -81,8 +95,34 @@ impl Environment {
             rank < world,
             "rank {rank} of {world} processes: ranks count from 0"
         );
-        Ok((world > 1).then_some(place))
+        if world == 1 {
+            return Ok(None);
+        }
+        let host = host(&place.meeting.host)?;
+        let meeting = Meeting {
+            host,
+            ..place.meeting
+        };
+        Ok(Some(Self { meeting, ..place }))
     }
+}
+
+/// A host as libtorch and the resolver take it: IPv6 addresses without brackets.
+fn host(text: &str) -> Result<String> {
+    let text = text.trim();
+    let inner = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let host = inner.unwrap_or(text);
+    // A link-local address may have a zone: fe80::1%eth0.
+    let (address, _) = host.split_once('%').unwrap_or((host, ""));
+    let is_name = inner.is_none() && !host.is_empty() && !host.contains([':', '/', '[', ']', ' ']);
+    ensure!(
+        is_name || address.parse::<Ipv6Addr>().is_ok(),
+        "MASTER_ADDR is {text:?}: it must be a host name or an IP address alone, the port is \
+         MASTER_PORT's"
+    );
+    Ok(host.to_owned())
 }
 
 fn torchrun(variable: &dyn Fn(&str) -> Option<String>) -> Result<Environment> {
@@ -183,6 +223,23 @@ mod tests {
             (("RANK", Some("one")), "RANK is \"one\""),
             (("MASTER_PORT", Some("70000")), "MASTER_PORT is \"70000\""),
             (("LOCAL_RANK", Some("8")), "LOCAL_RANK is 8"),
+            (("MASTER_ADDR", Some("")), "MASTER_ADDR is \"\""),
+            (
+                ("MASTER_ADDR", Some("node0:29500")),
+                "MASTER_ADDR is \"node0:29500\"",
+            ),
+            (
+                ("MASTER_ADDR", Some("[::1]:29500")),
+                "MASTER_ADDR is \"[::1]:29500\"",
+            ),
+            (
+                ("MASTER_ADDR", Some("[node0]")),
+                "MASTER_ADDR is \"[node0]\"",
+            ),
+            (
+                ("MASTER_ADDR", Some("tcp://node0")),
+                "MASTER_ADDR is \"tcp://node0\"",
+            ),
         ] {
             let (key, value) = change;
             let mut variables = SECOND_NODE.to_vec();
@@ -191,6 +248,22 @@ mod tests {
             let error = format!("{:#}", read(&variables).unwrap_err());
             println!("{error}");
             assert!(error.contains(name), "{error}");
+        }
+    }
+
+    /// Guards IPv6 addresses, which URLs and torchrun's users write in brackets and resolvers do not.
+    #[test]
+    fn addresses_lose_their_brackets() {
+        for (given, host) in [
+            ("[::1]", "::1"),
+            ("::1", "::1"),
+            ("fe80::1%eth0", "fe80::1%eth0"),
+            (" 10.0.0.1 ", "10.0.0.1"),
+            ("node0.cluster.local", "node0.cluster.local"),
+        ] {
+            let mut variables = SECOND_NODE.to_vec();
+            variables[4].1 = given;
+            assert_eq!(read(&variables).unwrap().unwrap().meeting.host, host);
         }
     }
 

@@ -14,10 +14,12 @@
 
 mod cluster;
 mod config;
+mod deadline;
 mod environment;
 mod lost;
 mod pulse;
 mod reducer;
+mod rendezvous;
 mod roll;
 mod slurm;
 

@@ -1,12 +1,14 @@
 //! What the ranks write about themselves into the store, and how the others read it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bunri_libtorch::Store;
 use serde::{Deserialize, Serialize};
 
+use super::deadline::Deadline;
 use super::{Environment, Meeting};
+use crate::folder_lock::host_name;
 
 /// How often the store is asked again for what is not there yet.
 const POLL: Duration = Duration::from_millis(20);
@@ -58,9 +60,9 @@ impl Roll {
     /// Introduces this rank and waits for all others.
     ///
     /// # Errors
-    /// The ranks that do not come within `timeout`; two that claim one number; other numbers of
+    /// The ranks that do not come before the deadline; two that claim one number; other numbers of
     /// ranks than this one expects.
-    pub(super) fn call(store: &Store, place: &Environment, timeout: Duration) -> Result<Self> {
+    pub(super) fn call(store: &Store, place: &Environment, deadline: Deadline) -> Result<Self> {
         let prefix = format!("bunri/{}", place.attempt);
         let Environment { rank, world, .. } = *place;
         let itself = Member {
@@ -77,7 +79,6 @@ impl Roll {
         let key = |rank| format!("{prefix}/member/{rank}");
         store.set(&key(rank), &serde_json::to_string(&itself)?)?;
         let mut members: Vec<Option<Member>> = vec![None; world];
-        let deadline = Instant::now() + timeout;
         loop {
             for (other, member) in members.iter_mut().enumerate().filter(|(_, m)| m.is_none()) {
                 *member = read(store, &key(other))?;
@@ -86,11 +87,10 @@ impl Roll {
             if missing.is_empty() {
                 break;
             }
-            if Instant::now() > deadline {
+            if deadline.is_over() {
                 bail!(
-                    "{} did not join within {:.0} s; there are {}",
+                    "{} did not join within {deadline}; there are {}",
                     list_ranks(&missing),
-                    timeout.as_secs_f64(),
                     list_present(&members),
                 );
             }
@@ -132,10 +132,10 @@ impl Roll {
 
     /// Who hosts the store.
     pub(super) fn store_host(&self) -> String {
-        let Meeting { host, port, .. } = &self.meeting;
-        match self.meeting.hosted_by_launcher {
-            true => format!("the program that started the ranks, whose store is at {host}:{port},"),
-            false => format!("{}, which hosts the store at {host}:{port},", self.name(0)),
+        let meeting = &self.meeting;
+        match meeting.hosted_by_launcher {
+            true => format!("the program that started the ranks, whose store is at {meeting},"),
+            false => format!("{}, which hosts the store at {meeting},", self.name(0)),
         }
     }
 
@@ -182,11 +182,6 @@ fn read<T: serde::de::DeserializeOwned>(store: &Store, key: &str) -> Result<Opti
     let value = serde_json::from_str(&text)
         .with_context(|| format!("{key} in the store: ranks of other versions of this program?"))?;
     Ok(Some(value))
-}
-
-fn host_name() -> String {
-    let name = rustix::system::uname();
-    name.nodename().to_string_lossy().into_owned()
 }
 
 fn list_ranks(ranks: &[usize]) -> String {

@@ -13,7 +13,7 @@ use bunri_stream::Planar;
 use serde::Serialize;
 
 use super::bss_eval::{BssScores, bss_eval};
-use super::metrics::is_silent;
+use super::metrics::{is_finite, is_silent};
 use crate::python::PythonReference;
 use crate::table::Table;
 
@@ -82,6 +82,10 @@ impl Museval {
         ensure!(
             !blocks.into_iter().any(|x| is_silent(x, 0, x.frames())),
             "a stem is silent throughout, which museval refuses: leave it out by --stems"
+        );
+        ensure!(
+            pairs.iter().all(|(_, estimate)| is_finite(estimate)),
+            "an estimate holds NaN or infinity, of which museval makes NaN for every stem"
         );
         let window_frames = rate_hz as usize;
         let threads = tch::get_num_threads().unsigned_abs() as usize;

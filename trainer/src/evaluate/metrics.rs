@@ -5,12 +5,28 @@
 //! - [`nsdr`], over a whole track: silence scores 0 dB, so anything below it does harm.
 //! - [`windowed_sdr`], per second: what papers report as "SDR" (the median over windows, then over
 //!   tracks), from which silent seconds are left out.
+//!
+//! NaN stands for "no value" (museval's silent windows) and is left out of [`median`] and [`mean`]. An
+//! estimate that itself holds NaN or infinity has a value, and the worst: [`WORST_DB`].
 
 use bunri_stream::Planar;
 
 /// Added to both energies of [`nsdr`], as in the Music Demixing Challenge (Mitsufuji et al. 2022):
 /// keeps silence finite.
 const NSDR_EPSILON: f64 = 1e-7;
+
+/// Any ratio of an estimate that holds NaN or infinity. Below what finite samples can reach (a
+/// reference at -60 dBFS, an estimate 60 dB above full scale), and finite, so that it counts in means
+/// and in JSON.
+pub const WORST_DB: f64 = -200.0;
+/// The level of such an estimate: the loudest that [`bunri_stream::input_guard`] lets pass.
+pub const INVALID_DBFS: f64 = 60.0;
+
+/// Whether every sample is a finite number.
+#[must_use]
+pub fn is_finite(audio: &Planar) -> bool {
+    audio.channels().flatten().all(|sample| sample.is_finite())
+}
 
 /// Signal-to-distortion ratio of a whole track, in dB:
 /// `10 log10((Σs² + ε) / (Σ(s − ŝ)² + ε))` over all frames and channels, ε = 1e-7.
@@ -25,7 +41,7 @@ const NSDR_EPSILON: f64 = 1e-7;
 #[must_use]
 pub fn nsdr(reference: &Planar, estimate: &Planar) -> f64 {
     let (signal, distortion) = energies(reference, estimate, 0, reference.frames());
-    10.0 * ((signal + NSDR_EPSILON) / (distortion + NSDR_EPSILON)).log10()
+    ratio_db((signal + NSDR_EPSILON, distortion + NSDR_EPSILON))
 }
 
 /// Scale-invariant SDR of a whole track, in dB, over all channels together:
@@ -41,6 +57,9 @@ pub fn si_sdr(reference: &Planar, estimate: &Planar) -> f64 {
     const EPSILON: f64 = 1e-8;
     let frames = reference.frames();
     let (truth, distortion) = energies(reference, estimate, 0, frames);
+    if !distortion.is_finite() {
+        return WORST_DB;
+    }
     let product: f64 = reference
         .channels()
         .flatten()
@@ -130,7 +149,8 @@ pub fn active_windows(
         .collect()
 }
 
-/// RMS level of a whole track in dBFS, all channels together; −∞ for zeros. 0 dBFS is an RMS of 1,
+/// RMS level of a whole track in dBFS, all channels together; −∞ for zeros, [`INVALID_DBFS`] where a
+/// sample is not finite. 0 dBFS is an RMS of 1,
 /// so a full-scale sine is at −3 dBFS.
 #[must_use]
 pub fn track_level_dbfs(audio: &Planar) -> f64 {
@@ -177,8 +197,13 @@ pub(super) fn windows(frames: usize, window_frames: usize) -> impl Iterator<Item
     })
 }
 
+/// In dB; [`WORST_DB`] where the distortion is not finite.
 fn ratio_db((signal, distortion): (f64, f64)) -> f64 {
-    10.0 * (signal / distortion).log10()
+    if distortion.is_finite() {
+        10.0 * (signal / distortion).log10()
+    } else {
+        WORST_DB
+    }
 }
 
 /// `(Σs², Σ(s − ŝ)²)` over frames `start..end` of all channels, in f64.
@@ -217,6 +242,9 @@ fn level_dbfs(audio: &Planar, start: usize, end: usize) -> f64 {
         .flat_map(|channel| &channel[start..end])
         .map(|sample| f64::from(*sample) * f64::from(*sample))
         .sum();
+    if !energy.is_finite() {
+        return INVALID_DBFS;
+    }
     let samples = (audio.channel_count() * (end - start)).max(1);
     10.0 * (energy / samples as f64).log10()
 }
@@ -340,6 +368,32 @@ mod tests {
         assert!(scores[0].is_nan(), "{scores:?}");
         close(scores[1], 20.0 * 2_f64.log10());
         close(scores[2], 0.0);
+    }
+
+    /// Guards against estimates whose NaN drops out of a median, a mean or a maximum: each of them
+    /// would leave the song with the score of what is left.
+    #[test]
+    fn an_estimate_that_is_not_finite_is_the_worst_and_stands_alone() {
+        let truth = tone(3000);
+        let half = scaled(&truth, 0.5);
+        for invalid in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut broken = half.clone();
+            broken.channel_mut(1)[1500] = invalid;
+            assert!(!is_finite(&broken) && is_finite(&half));
+            assert_eq!(nsdr(&truth, &broken), WORST_DB);
+            assert_eq!(si_sdr(&truth, &broken), WORST_DB);
+            assert_eq!(track_level_dbfs(&broken), INVALID_DBFS);
+            let joint = joint_windowed_sdr(&[(&truth, &half), (&half, &broken)], 1000);
+            assert_eq!(joint[1][1], WORST_DB);
+            assert!(
+                joint[0].iter().all(|db| (db - 6.02).abs() < 0.01),
+                "{joint:?}"
+            );
+            assert_eq!(
+                active_windowed_sdr(&truth, &broken, 1000, -60.0)[1],
+                WORST_DB
+            );
+        }
     }
 
     #[test]

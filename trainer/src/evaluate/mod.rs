@@ -33,16 +33,17 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use bunri_model::DeviceChoice;
-use bunri_stream::files::write_file;
 
-use crate::data::songs::{Song, discover_songs};
+use crate::data::songs::{Discovered, Ignored, Song, discover};
+use crate::json_file::JsonFile;
 use crate::model::{self, Model};
+use crate::output::eprint_line;
 use crate::stream_args::StreamArgs;
 use against_museval::Museval;
 use progress::Progress;
-use report::{Report, SongReport};
+use report::{FailedSong, Report, SongReport};
 use song::Separated;
 
 /// Stem files whose sum is the mixture where a song has no `mixture.*`, beside the model's own.
@@ -63,9 +64,8 @@ pub struct Args {
     /// Score only these stems; the others still sound in the mixture.
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     stems: Vec<String>,
-    /// Also write everything to this file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    json: JsonFile,
     /// Keep every 1 s window's SDR in the JSON.
     #[arg(long, requires = "json")]
     windows: bool,
@@ -77,6 +77,9 @@ pub struct Args {
     /// Songs that are scored at the same time, while the next one is separated [default: a core each].
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+    /// Also score songs with files that end before 90 % of the song: silence stands for the rest.
+    #[arg(long)]
+    allow_short: bool,
     /// Score the model's own output instead of stems that add up to the mixture.
     #[arg(long)]
     no_consistency: bool,
@@ -110,18 +113,11 @@ pub fn run(args: Args) -> Result<()> {
     let model = Model::load(&args.model, args.device, args.stream)?;
     let card = model.card()?;
     let stems = scored_stems(&model.spec().stems, &args.stems)?;
-    let songs = chosen_songs(&args.data, &model.spec().stems, &args.songs)?;
-    if let Some(path) = &args.json {
-        // Better now than after an hour of separating.
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        ensure!(
-            folder.is_none_or(Path::is_dir),
-            "--json {}: its folder does not exist",
-            path.display()
-        );
+    let Discovered { songs, ignored } = chosen_songs(&args.data, &model.spec().stems, &args.songs)?;
+    for ignored in &ignored {
+        eprint_line!("warning: {ignored}");
     }
+    args.json.check()?;
     if let Some(folder) = &args.museval {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("--museval {}", folder.display()))?;
@@ -131,72 +127,89 @@ pub fn run(args: Args) -> Result<()> {
     }
     let python = args.against_museval.as_deref();
     let mut museval = python.map(Museval::start).transpose()?;
-    let reports = evaluate_songs(&model, &songs, &stems, &args, museval.as_mut())?;
+    let (scored, failed) = evaluate_songs(&model, &songs, &stems, &args, museval.as_mut());
     let data = args.data.display().to_string();
-    let report = Report::new(card, !args.no_consistency, data, stems, reports)
+    let ignored = ignored.iter().map(Ignored::to_string).collect();
+    let report = Report::new(card, !args.no_consistency, data, stems, scored)
+        .with_failures(failed, ignored)
         .with_comparisons(museval.map_or_else(Vec::new, |museval| museval.comparisons));
-    print!("{}", report.tables());
-    if let Some(path) = &args.json {
-        let json = serde_json::to_vec_pretty(&report).context("cannot write the report as JSON")?;
-        write_file(path, &json).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    args.json.deliver(&report, &report.tables())?;
+    let failures = report.failures();
+    ensure!(
+        failures.is_empty(),
+        "not everything could be scored, of {} songs:\n  {}",
+        songs.len(),
+        failures.join("\n  ")
+    );
     Ok(())
 }
 
 /// Separates song after song, and scores up to `--jobs` of them meanwhile: so many and one more are
-/// in memory. A song beside museval has the machine for itself.
+/// in memory. A song beside museval has the machine for itself. A song that fails does not stop the
+/// others.
 fn evaluate_songs(
     model: &Model,
     songs: &[Song],
     stems: &[String],
     args: &Args,
     mut museval: Option<&mut Museval>,
-) -> Result<Vec<SongReport>> {
+) -> (Vec<SongReport>, Vec<FailedSong>) {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(cores, usize::from);
     let threads = (cores / jobs).max(1);
     let names = &model.spec().stems;
     let mut progress = Progress::new(songs.len());
+    let (mut scored, mut failed) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
         let mut running = VecDeque::new();
-        let mut reports = Vec::new();
+        let mut end = |song: &Song, report: Result<SongReport>| match report {
+            Ok(report) => scored.push(report),
+            Err(error) => failed.push(FailedSong {
+                name: song.name.clone(),
+                error: format!("{error:#}"),
+            }),
+        };
         for song in songs {
-            let context = || format!("song {}", song.name);
             progress.begin(&song.name);
-            let separated = Separated::new(model, song, !args.no_consistency, |done, of| {
+            let separated = Separated::new(model, song, args, |done, of| {
                 progress.separated(done, of);
             });
-            let mut separated = separated.with_context(context)?;
-            if args.cases {
-                separated
-                    .try_cases(model, !args.no_consistency)
-                    .with_context(context)?;
-            }
+            let separated = match separated {
+                Ok(separated) => separated,
+                Err(error) => {
+                    progress.say(&format!("{} is left out: {error:#}", song.name));
+                    end(song, Err(error));
+                    continue;
+                }
+            };
             progress.finish_song(separated.seconds());
             if let Some(museval) = &mut museval {
-                let report = separated.score(args, names, stems, Some(museval), cores);
-                reports.push(report.with_context(context)?);
+                end(
+                    song,
+                    Ok(separated.score(args, names, stems, Some(museval), cores)),
+                );
                 continue;
             }
-            if running.len() >= jobs {
-                reports.extend(running.pop_front().map(joined).transpose()?);
+            if running.len() >= jobs
+                && let Some((song, scoring)) = running.pop_front()
+            {
+                end(song, joined(scoring));
             }
-            running.push_back(scope.spawn(move || {
-                let report = separated.score(args, names, stems, None, threads);
-                report.with_context(context)
-            }));
+            let scoring = scope.spawn(move || separated.score(args, names, stems, None, threads));
+            running.push_back((song, scoring));
         }
         progress.finish();
-        for scoring in running {
-            reports.push(joined(scoring)?);
+        for (song, scoring) in running {
+            end(song, joined(scoring));
         }
-        Ok(reports)
-    })
+    });
+    (scored, failed)
 }
 
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+/// A scoring thread's result. A panic, whose message is on standard error, costs its song only.
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> Result<T> {
     let joined = thread.join();
-    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    joined.map_err(|_| anyhow!("scoring it has ended in a panic: its message stands above"))
 }
 
 /// The model's stems that are to be scored, in the model's order.
@@ -209,23 +222,29 @@ fn scored_stems(model: &[String], asked: &[String]) -> Result<Vec<String>> {
 }
 
 /// The songs that are to be scored.
-fn chosen_songs(data: &Path, model_stems: &[String], asked: &[String]) -> Result<Vec<Song>> {
+fn chosen_songs(data: &Path, model_stems: &[String], asked: &[String]) -> Result<Discovered> {
     let mut stems = model_stems.to_vec();
     stems.extend(USUAL_STEMS.map(String::from));
-    let found = discover_songs(data, &stems)?;
+    let mut found = discover(data, &stems)?;
+    let songs = &mut found.songs;
     if let Some(unknown) = asked
         .iter()
-        .find(|name| found.iter().all(|song| song.name != **name))
+        .find(|name| songs.iter().all(|song| song.name != **name))
     {
-        let names: Vec<&str> = found.iter().map(|song| song.name.as_str()).collect();
+        let names: Vec<&str> = songs.iter().map(|song| song.name.as_str()).collect();
         bail!(
             "--songs {unknown}: {} holds {}",
             data.display(),
             names.join(", ")
         );
     }
-    let is_asked = |song: &Song| asked.is_empty() || asked.contains(&song.name);
-    Ok(found.into_iter().filter(is_asked).collect())
+    if !asked.is_empty() {
+        songs.retain(|song| asked.contains(&song.name));
+        found
+            .ignored
+            .retain(|ignored| asked.contains(&ignored.song));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

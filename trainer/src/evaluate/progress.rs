@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output::eprint_line;
+
 /// Parts of a song that the bar shows.
 const PARTS: u64 = 1000;
 
@@ -47,6 +49,11 @@ impl Progress {
         let before = self.song.saturating_sub(1) as u64 * PARTS;
         let part = PARTS * frames as u64 / of.max(1) as u64;
         self.bar.set_position(before + part);
+    }
+
+    /// A line that stays, above the bar.
+    pub(super) fn say(&self, text: &str) {
+        self.bar.suspend(|| eprint_line!("{text}"));
     }
 
     /// The song is through the model.

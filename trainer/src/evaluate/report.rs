@@ -9,7 +9,9 @@ use super::baselines::SYSTEMS;
 #[cfg(doc)]
 use super::bss_eval::BssScores;
 use super::cases::{self, CaseScore};
+use super::metrics::WORST_DB;
 use super::score::{ACTIVE_FLOOR_DBFS, StemScore, StemScores, Summary, mean_over_stems, summarise};
+use super::spectral::WORST_DISTANCE;
 use crate::model::ModelCard;
 use crate::table::{Table, db_cell};
 
@@ -32,6 +34,12 @@ pub struct Report {
     active_floor_dbfs: f64,
     /// Every song by itself.
     songs: Vec<SongReport>,
+    /// Songs that could not be scored; they are in no figure.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed: Vec<FailedSong>,
+    /// What looks like a song or a stem and was not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ignored: Vec<String>,
     /// Over all songs, by system.
     summary: BTreeMap<String, SystemSummary>,
     /// The reference package on the same stems, where it was asked.
@@ -61,6 +69,21 @@ pub struct SongReport {
     /// What became of changed excerpts, where that was asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<CaseScore>,
+    /// What a reader of the scores should know about the song's files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// What was asked for and could not be done for this song, beside the model's scores.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+}
+
+/// A song without scores.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FailedSong {
+    /// Its folder's name.
+    pub name: String,
+    /// Why.
+    pub error: String,
 }
 
 /// One system's figures over all songs.
@@ -78,6 +101,7 @@ struct Figure {
     title: String,
     of_song: fn(&StemScore) -> Option<f64>,
     over_songs: Vec<(&'static str, OverSongs)>,
+    count: fn(&Summary) -> usize,
 }
 
 /// Finds a figure in a summary.
@@ -114,9 +138,35 @@ impl Report {
             stems,
             active_floor_dbfs,
             songs,
+            failed: Vec::new(),
+            ignored: Vec::new(),
             summary,
             against_museval: Vec::new(),
         }
+    }
+
+    /// Keeps the songs without scores, and what was not read at all.
+    #[must_use]
+    pub fn with_failures(self, failed: Vec<FailedSong>, ignored: Vec<String>) -> Self {
+        Self {
+            failed,
+            ignored,
+            ..self
+        }
+    }
+
+    /// What could not be done, a line each: songs, and parts of songs.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        let failed = self.failed.iter();
+        let mut lines: Vec<String> = failed
+            .map(|FailedSong { name, error }| format!("{name}: {error}"))
+            .collect();
+        for song in &self.songs {
+            let errors = song.errors.iter();
+            lines.extend(errors.map(|error| format!("{}: {error}", song.name)));
+        }
+        lines
     }
 
     /// Keeps what the reference package found.
@@ -150,7 +200,7 @@ impl Report {
         for figure in figures().into_iter().chain(bss) {
             text += &format!("{}\n", self.table(&figure));
         }
-        for line in self.silent_stems() {
+        for line in self.silent_stems().into_iter().chain(self.warnings()) {
             text += &format!("{line}\n");
         }
         for song in &self.songs {
@@ -184,9 +234,13 @@ impl Report {
                     score => db_cell(score.and_then(figure.of_song)),
                 };
                 let counted = scores.values().filter(|score| !score.silent_reference);
-                let mean = super::metrics::mean(counted.filter_map(figure.of_song));
+                let values: Vec<f64> = counted.filter_map(figure.of_song).collect();
+                let mut mean = db_cell(super::metrics::mean(values.iter().copied()));
+                if !values.is_empty() && values.len() < self.stems.len() {
+                    mean += &format!(" ({})", values.len());
+                }
                 let cells = self.stems.iter().map(cell);
-                rows.push(row(&song.name, system, cells.chain([db_cell(mean)])));
+                rows.push(row(&song.name, system, cells.chain([mean])));
             }
         }
         for (name, of_summary) in &figure.over_songs {
@@ -197,12 +251,42 @@ impl Report {
                 rows.push(row(name, system, cells));
             }
         }
+        for (system, summary) in in_order(&self.summary) {
+            let of_stem = |stem| summary.stems.get(stem).map_or(0, figure.count).to_string();
+            let cells = self.stems.iter().map(of_stem);
+            let stems = format!("{} stems", (figure.count)(&summary.mean));
+            rows.push(row("songs counted", system, cells.chain([stems])));
+        }
         Table {
             title: figure.title.clone(),
             words: 2,
             header,
             rows,
         }
+    }
+
+    /// What a reader should know about files and estimates, a line each.
+    fn warnings(&self) -> Vec<String> {
+        let mut lines = self.ignored.clone();
+        for song in &self.songs {
+            let name = &song.name;
+            lines.extend(song.warnings.iter().map(|text| format!("{name}: {text}")));
+            for (system, scores) in in_order(&song.systems) {
+                let invalid = scores.iter().filter(|(_, score)| score.invalid_estimate);
+                lines.extend(invalid.map(|(stem, _)| {
+                    format!(
+                        "{name}: {stem} of {system} holds NaN or infinite samples: {WORST_DB} dB, \
+                         distance {WORST_DISTANCE}"
+                    )
+                }));
+            }
+        }
+        lines.extend(
+            self.failures()
+                .iter()
+                .map(|line| format!("not scored: {line}")),
+        );
+        lines
     }
 
     /// One line for every stem that should have come out silent.
@@ -238,6 +322,7 @@ fn figures() -> [Figure; 5] {
                 ("median of songs", |summary| summary.sdr_median_db),
                 ("mean of songs", |summary| summary.sdr_mean_db),
             ],
+            count: |summary| summary.sdr_count,
         },
         Figure {
             title: format!(
@@ -249,22 +334,26 @@ fn figures() -> [Figure; 5] {
                 ("median of songs", |summary| summary.sdr_active_median_db),
                 ("mean of songs", |summary| summary.sdr_active_mean_db),
             ],
+            count: |summary| summary.sdr_active_count,
         },
         Figure {
             title: "nSDR in dB: whole track, silence scores 0".to_owned(),
             of_song: |score| Some(score.nsdr_db),
             over_songs: vec![("mean of songs", |summary| summary.nsdr_mean_db)],
+            count: |summary| summary.nsdr_count,
         },
         Figure {
             title: "SI-SDR in dB: whole track, at the gain that fits best".to_owned(),
             of_song: |score| Some(score.si_sdr_db),
             over_songs: vec![("mean of songs", |summary| summary.si_sdr_mean_db)],
+            count: |summary| summary.si_sdr_count,
         },
         Figure {
             title: "Multi-resolution STFT distance, where the true stem sounds: lower is better"
                 .to_owned(),
             of_song: |score| score.stft_distance,
             over_songs: vec![("mean of songs", |summary| summary.stft_distance_mean)],
+            count: |summary| summary.stft_distance_count,
         },
     ]
 }
@@ -275,6 +364,7 @@ fn bss_figures() -> [Figure; 3] {
         title: format!("{title} by museval v4 in dB: median over the same 1 s windows"),
         of_song,
         over_songs: vec![("median of songs", over)],
+        count: |summary| summary.bss_count.unwrap_or(0),
     };
     [
         figure(

@@ -18,6 +18,7 @@ use super::museval_file::museval_json;
 use super::report::SongReport;
 use super::score::{StemScores, score_song};
 use super::track::Track;
+use crate::data::damage::MAX_MISSING;
 use crate::data::songs::Song;
 use crate::model::Model;
 
@@ -30,6 +31,10 @@ pub(super) struct Separated {
     estimates: Vec<Planar>,
     separation_seconds: f64,
     cases: Vec<CaseScore>,
+    /// What is odd about its files.
+    warnings: Vec<String>,
+    /// What was asked for and could not be done.
+    errors: Vec<String>,
 }
 
 impl Separated {
@@ -38,28 +43,39 @@ impl Separated {
     pub(super) fn new(
         model: &Model,
         song: &Song,
-        consistency: bool,
+        args: &Args,
         progress: impl FnMut(usize, usize),
     ) -> Result<Self> {
-        let track = Track::load(song)?;
+        let max_missing = if args.allow_short { 1.0 } else { MAX_MISSING };
+        let (track, warnings) = Track::load(song, max_missing)?;
         let started = Instant::now();
+        let consistency = !args.no_consistency;
         let estimates = separate(model, &track.mixture, track.rate_hz, consistency, progress)?;
-        Ok(Self {
+        let mut separated = Self {
             name: song.name.clone(),
             track,
             estimates,
             separation_seconds: started.elapsed().as_secs_f64(),
             cases: Vec::new(),
-        })
+            warnings,
+            errors: Vec::new(),
+        };
+        if args.cases {
+            let cases = separated.try_cases(model, consistency);
+            separated.cases = cases.unwrap_or_else(|error| {
+                separated.errors.push(format!("--cases: {error:#}"));
+                Vec::new()
+            });
+        }
+        Ok(separated)
     }
 
     /// Puts what [`cases`](super::cases) make of the song through the same model.
-    pub(super) fn try_cases(&mut self, model: &Model, consistency: bool) -> Result<()> {
+    fn try_cases(&self, model: &Model, consistency: bool) -> Result<Vec<CaseScore>> {
         let rate_hz = self.track.rate_hz;
-        self.cases = score_cases(&self.track, &model.spec().stems, |mixture| {
+        score_cases(&self.track, &model.spec().stems, |mixture| {
             separate(model, mixture, rate_hz, consistency, |_, _| ())
-        })?;
-        Ok(())
+        })
     }
 
     /// Length of the song in seconds.
@@ -68,58 +84,88 @@ impl Separated {
     }
 
     /// All scores of `stems`, of the model with the names `model_stems` and of the baselines.
-    /// `threads` are those that BSS Eval may use.
+    /// `threads` are those that BSS Eval may use. What fails beside the model's own scores is among the
+    /// report's errors.
     pub(super) fn score(
-        &self,
+        self,
         args: &Args,
         model_stems: &[String],
         stems: &[String],
         museval: Option<&mut Museval>,
         threads: usize,
-    ) -> Result<SongReport> {
-        let Self { name, track, .. } = self;
+    ) -> SongReport {
+        let Self {
+            name,
+            track,
+            estimates,
+            separation_seconds,
+            cases,
+            mut warnings,
+            mut errors,
+        } = self;
         let of_model = |_: usize, stem: &str| {
             let index = model_stems.iter().position(|name| name == stem)?;
-            self.estimates.get(index)
+            estimates.get(index)
         };
-        let pairs = pairs(track, stems, of_model);
+        let pairs = pairs(&track, stems, of_model);
         let mut scores = score_song(&pairs, track.rate_hz, args.windows);
         let mut bss_is_determined = None;
         if museval.is_some() || args.museval.is_some() {
-            let audio: Vec<_> = pairs.iter().map(|(_, a, b)| (*a, *b)).collect();
-            let found = match museval {
-                Some(museval) => museval.compare(name, &audio, track.rate_hz)?,
-                None => bss_eval(&audio, track.rate_hz as usize, threads)?,
-            };
-            bss_is_determined = found.first().map(|scores| scores.is_determined);
-            let names = pairs.iter().map(|(name, ..)| *name);
-            let targets: Vec<_> = names.zip(&found).collect();
-            add_bss(&targets, &mut scores, args.museval.as_deref(), name)?;
+            let found = bss(&pairs, &name, track.rate_hz, museval, threads);
+            let found = found.and_then(|found| {
+                bss_is_determined = found.first().map(|scores| scores.is_determined);
+                let names = pairs.iter().map(|(name, ..)| *name);
+                let targets: Vec<_> = names.zip(&found).collect();
+                add_bss(&targets, &mut scores, args.museval.as_deref(), &name)
+            });
+            errors.extend(found.err().map(|error| format!("BSS Eval: {error:#}")));
         }
         let mut systems = BTreeMap::from([(MODEL.to_owned(), scores)]);
         if args.baselines {
-            for (system, estimates) in baselines(track) {
-                let pairs = self::pairs(track, stems, |index, _| estimates.get(index));
+            for (system, estimates) in baselines(&track) {
+                let pairs = self::pairs(&track, stems, |index, _| estimates.get(index));
                 let scores = score_song(&pairs, track.rate_hz, args.windows);
                 systems.insert(system.to_owned(), scores);
             }
         }
         if let Some(folder) = &args.estimates {
-            let estimates = estimates::read(folder, name, stems, track)?;
-            let pairs = self::pairs(track, stems, |_, stem| estimates.get(stem));
-            let scores = score_song(&pairs, track.rate_hz, args.windows);
-            systems.insert(ESTIMATES.to_owned(), scores);
+            match estimates::read(folder, &name, stems, &track) {
+                Ok((estimates, odd)) => {
+                    warnings.extend(odd);
+                    let pairs = self::pairs(&track, stems, |_, stem| estimates.get(stem));
+                    let scores = score_song(&pairs, track.rate_hz, args.windows);
+                    systems.insert(ESTIMATES.to_owned(), scores);
+                }
+                Err(error) => errors.push(format!("--estimates: {error:#}")),
+            }
         }
-        Ok(SongReport {
-            name: name.clone(),
+        SongReport {
             seconds: track.seconds(),
             rate_hz: track.rate_hz,
             own_mixture: track.own_mixture,
-            separation_seconds: self.separation_seconds,
+            name,
+            separation_seconds,
             bss_is_determined,
             systems,
-            cases: self.cases.clone(),
-        })
+            cases,
+            warnings,
+            errors,
+        }
+    }
+}
+
+/// BSS Eval of one song's stems, here alone or here and in museval.
+fn bss(
+    pairs: &[(&str, &Planar, &Planar)],
+    song: &str,
+    rate_hz: u32,
+    museval: Option<&mut Museval>,
+    threads: usize,
+) -> Result<Vec<BssScores>> {
+    let audio: Vec<_> = pairs.iter().map(|(_, a, b)| (*a, *b)).collect();
+    match museval {
+        Some(museval) => museval.compare(song, &audio, rate_hz),
+        None => Ok(bss_eval(&audio, rate_hz as usize, threads)?),
     }
 }
 

@@ -6,6 +6,9 @@ use tch::{Device, Tensor};
 use super::metrics::{active_windows, mean};
 use crate::losses::{MultiResolutionStft, StftLossConfig};
 
+/// The distance of an estimate that holds NaN or infinity: some fifty times that of silence.
+pub const WORST_DISTANCE: f64 = 100.0;
+
 /// Length of a piece whose spectra are compared, about what a training step hears.
 const PIECE_SECONDS: u32 = 6;
 

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use super::ranks::Rank;
 use super::ranks_in_words;
+use crate::output::eprint_line;
 
 /// How often the ranks are looked after.
 const POLL: Duration = Duration::from_millis(20);
@@ -72,7 +73,7 @@ impl Attempt {
             .iter()
             .map(|rank| rank.process().to_string())
             .collect();
-        eprintln!(
+        eprint_line!(
             "launch: {}, processes {}",
             ranks_in_words(nproc),
             processes.join(", ")
@@ -106,7 +107,7 @@ impl Attempt {
                 }
                 *reported = true;
                 let words = rank.words(status);
-                eprintln!("launch: {words}");
+                eprint_line!("launch: {words}");
                 if was_asked {
                     last_words.get_or_insert(words);
                 } else {
@@ -119,7 +120,7 @@ impl Attempt {
             let signalled = signals.load(Ordering::Relaxed) - signals_before;
             if signalled > 0 && !is_interrupted {
                 is_interrupted = true;
-                eprintln!(
+                eprint_line!(
                     "launch: asked to end: passing that on to {}",
                     ranks_in_words(running)
                 );
@@ -127,7 +128,7 @@ impl Attempt {
             match asked {
                 None if is_interrupted || !failed.is_empty() => {
                     if !is_interrupted {
-                        eprintln!("launch: ending the other {}", ranks_in_words(running));
+                        eprint_line!("launch: ending the other {}", ranks_in_words(running));
                     }
                     self.signal_all(Signal::TERM);
                     asked = Some(Instant::now());

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::output::eprint_line;
 use attempt::{Attempt, Outcome};
 
 /// Command line of `trainer launch`.
@@ -66,7 +67,7 @@ pub fn run(args: Args) -> Result<()> {
         let (failed, how) = match attempt.end(&signals, grace)? {
             Outcome::Finished => return Ok(()),
             Outcome::Interrupted(None) => {
-                eprintln!("launch: all ranks have ended as asked");
+                eprint_line!("launch: all ranks have ended as asked");
                 return Ok(());
             }
             Outcome::Interrupted(Some(how)) => bail!("asked to end, and {how}"),
@@ -82,7 +83,7 @@ pub fn run(args: Args) -> Result<()> {
         if args.min_nproc.is_some() {
             nproc = nproc.saturating_sub(failed).max(least);
         }
-        eprintln!(
+        eprint_line!(
             "launch: starting again: {} (restart {restart} of {})",
             ranks_in_words(nproc),
             args.max_restarts

@@ -14,6 +14,8 @@ use super::{
     collect::Collection,
     output::{self, Format, SongFacts},
 };
+use crate::folder_lock::FolderLock;
+use crate::output::print_line;
 use crate::table::Table;
 
 /// Command line of `trainer data corpus`.
@@ -148,6 +150,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(sources) = sources.first() {
         sources.say_what_is_missing();
     }
+    std::fs::create_dir_all(&corpus.output)
+        .with_context(|| format!("creating the folder {}", corpus.output.display()))?;
+    let _lock = FolderLock::take(&corpus.output, "another `data corpus`")?;
     let mut orders = Vec::new();
     for (part, sources) in corpus.part.iter().zip(&sources) {
         let out = corpus.output.join(&part.name);
@@ -168,15 +173,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         there += collected.there;
         collections.push((collection, collected));
     }
-    println!(
+    print_line!(
         "{songs} songs in {} ({there} were there before)\n",
         corpus.output.display()
     );
-    println!("{}", summary(&corpus, &orders)?);
+    print_line!("{}", summary(&corpus, &orders)?);
     for (collection, collected) in &collections {
-        println!("{}", collection.credits(collected));
+        print_line!("{}", collection.credits(collected));
         if !collected.missing.is_empty() {
-            println!(
+            print_line!(
                 "Not installed, and left out of {}: for more music apt install {}\n",
                 collection.name,
                 Vec::from_iter(collected.missing.iter().map(String::as_str)).join(" ")

@@ -34,6 +34,7 @@ mod sources;
 
 use std::path::PathBuf;
 
+use crate::output::print_line;
 use batch::Order;
 pub use mix::master::MasterNotes;
 pub use output::Format;
@@ -80,7 +81,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let orders = Order::series(&args.out, args.songs, args.seed, args.seconds, &sources)?;
     let orders: Vec<Order<'_>> = orders.collect();
     let there = batch::render_missing(&orders, args.format, args.jobs)?;
-    println!(
+    print_line!(
         "{} songs in {} ({there} were there before)",
         args.songs,
         args.out.display()

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use rustysynth::SoundFont;
 
 use super::{instruments::voice::speech::Flite, recorded::Recordings};
+use crate::output::eprint_line;
 
 /// Where Debian's `fluid-soundfont-gm` lies.
 const DEBIAN_FONT: &str = "/usr/share/sounds/sf2/FluidR3_GM.sf2";
@@ -72,13 +73,13 @@ impl Sources {
     /// Says on stderr what would make the songs more varied, and how to get it.
     pub(crate) fn say_what_is_missing(&self) {
         if !self.has_soundfont() {
-            eprintln!(
+            eprint_line!(
                 "No soundfont: instruments are synthesized only. For more variety install one \
                  (Debian: apt install fluid-soundfont-gm) or name one by BUNRI_SOUNDFONT."
             );
         }
         if self.speech.is_none() {
-            eprintln!(
+            eprint_line!(
                 "No flite: singers are synthesized only, or recorded. For singing made of spoken \
                  words install it (Debian: apt install flite)."
             );

@@ -43,7 +43,8 @@ impl Excerpt {
             Some(folder) => song_in(folder, names)?,
             None => validation_song(run, names)?,
         };
-        let track = Track::load(&song)?;
+        // To listen to: whatever is there.
+        let (track, _) = Track::load(&song, 1.0)?;
         let (rate_hz, frames) = (track.rate_hz, track.mixture.frames());
         let length = ((SECONDS * f64::from(rate_hz)) as usize).min(frames);
         let start = liveliest(&track, length);

@@ -21,6 +21,7 @@ use anyhow::{Context, Result};
 use bunri_model::DeviceChoice;
 use bunri_stream::files::write_file;
 
+use crate::output::print_line;
 use excerpt::Excerpt;
 use run::Run;
 
@@ -64,6 +65,6 @@ pub fn run(args: Args) -> Result<()> {
     let html = page::page(&shown)?;
     write_file(&output, html.as_bytes())
         .with_context(|| format!("writing {}", output.display()))?;
-    println!("{} ({:.1} MB)", output.display(), html.len() as f64 / 1e6);
+    print_line!("{} ({:.1} MB)", output.display(), html.len() as f64 / 1e6);
     Ok(())
 }

@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use bunri_model::{Checkpoint, NetworkConfig, Trainable};
 use tch::Device;
 
+use super::config_difference::differences;
+
 /// The network of `model` with weights drawn from `seed`, or with those of the checkpoint `init`.
 ///
 /// # Errors
@@ -42,9 +44,13 @@ fn begun_from(
         _ => None,
     };
     let parameters = grown.with_context(|| {
+        let [there, here] =
+            [&config, model].map(|config| serde_json::to_value(config).unwrap_or_default());
         format!(
-            "--init {}: the checkpoint has another [model] config",
-            path.display()
+            "--init {}: the checkpoint has another [model] config: {}; set these fields to the \
+             checkpoint's, or start without --init",
+            path.display(),
+            differences("model", &there, &here).join(", ")
         )
     })?;
     Ok(model.clone().build(parameters, device)?)

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::validate::Scores;
 use crate::adversarial::ControlReport;
+use crate::output::eprint_line;
 use crate::tensorboard::{self, Board};
 
 /// One line.
@@ -111,15 +112,15 @@ impl Log {
         let line = match serde_json::to_value(event) {
             Ok(line) => line,
             Err(error) => {
-                eprintln!("the log misses a line: {error}");
+                eprint_line!("the log misses a line: {error}");
                 return;
             }
         };
         if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
-            eprintln!("the log misses a line: {error}");
+            eprint_line!("the log misses a line: {error}");
         }
         if let Err(error) = board.line(&line) {
-            eprintln!("TensorBoard's events miss a line: {error:#}");
+            eprint_line!("TensorBoard's events miss a line: {error:#}");
         }
     }
 
@@ -137,7 +138,7 @@ impl Log {
         };
         for (name, stem) in stems {
             if let Err(error) = board.stem(name, step, stem, rate_hz) {
-                eprintln!("TensorBoard's events miss the {name}: {error:#}");
+                eprint_line!("TensorBoard's events miss the {name}: {error:#}");
                 return;
             }
         }

@@ -14,6 +14,8 @@ pub(crate) mod batches;
 mod beginning;
 mod compute;
 mod config;
+mod config_difference;
+mod console;
 mod folder;
 pub(crate) mod generator;
 mod guard;

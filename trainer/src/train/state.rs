@@ -65,7 +65,7 @@ pub(super) fn save(path: &Path, tensors: &[(String, Tensor)], progress: &Progres
 pub(super) fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Progress)> {
     let explain = || {
         format!(
-            "resuming from {}: remove the file to start anew from step 0",
+            "resuming from {}: remove the file to start again from step 0",
             path.display()
         )
     };

@@ -13,6 +13,7 @@ use super::batches::stack;
 use crate::data::cache::Cache;
 use crate::data::pool::{SongSource, usable_songs};
 use crate::data::songs::Song;
+use crate::data::stem_file::StemFile;
 use crate::data::track::Track;
 use crate::distributed::Cluster;
 
@@ -33,10 +34,17 @@ impl ValidSong {
         stems: &[String],
         is_scored: impl Fn(&String) -> bool,
         cache: &Cache,
+        warnings: &mut Vec<String>,
     ) -> Result<Self> {
+        let mut decoded = |file: &StemFile| -> Result<Track> {
+            let track = cache.track(file)?;
+            let warning = track.warning();
+            warnings.extend(warning.map(|warning| format!("{file}: {warning}")));
+            Ok(track)
+        };
         let mut all = Vec::new();
         for (name, file) in &song.stems {
-            all.push((name, cache.track(file)?));
+            all.push((name, decoded(file)?));
         }
         let frames = all.iter().map(|(_, track)| track.frames()).max();
         let index_of = |name: &String| stems.iter().position(|stem| stem == name);
@@ -46,7 +54,7 @@ impl ValidSong {
             name: song.name.clone(),
             scored: scored.collect(),
             mixture: match &song.mixture {
-                Some(file) => vec![cache.track(file)?],
+                Some(file) => vec![decoded(file)?],
                 None => all.iter().map(|(_, track)| track.clone()).collect(),
             },
             frames: frames.unwrap_or(0),
@@ -69,6 +77,8 @@ pub(super) struct Validation {
     songs: Vec<ValidSong>,
     segments: Vec<Segment>,
     stems: Vec<String>,
+    /// What is odd about the songs' files.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Figures of one validation.
@@ -94,6 +104,7 @@ impl Validation {
         segments_per_song: usize,
     ) -> Result<Self> {
         let (mut songs, mut segments) = (Vec::new(), Vec::new());
+        let mut warnings = Vec::new();
         for source in sources {
             ensure!(
                 source.absent.is_empty(),
@@ -108,7 +119,7 @@ impl Validation {
             };
             let is_scored = |name: &String| source.stems.as_ref().is_none_or(|s| s.contains(name));
             for song in usable_songs(&everything, stems)? {
-                let song = ValidSong::decoded(&song, stems, is_scored, cache)?;
+                let song = ValidSong::decoded(&song, stems, is_scored, cache, &mut warnings)?;
                 for start in starts(song.frames, frames, segments_per_song) {
                     segments.push(Segment {
                         song: songs.len(),
@@ -123,6 +134,7 @@ impl Validation {
             songs,
             segments,
             stems: stems.to_vec(),
+            warnings,
         })
     }
 

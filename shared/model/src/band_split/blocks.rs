@@ -1,6 +1,6 @@
 //! What was heard, and what sounds beside it: one LSTM over time, one over bands.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::TimeContext;
 use super::bands::Norm;
@@ -45,7 +45,7 @@ impl BothWays {
 
     /// `[rows, positions, features]` → `[rows, positions, 2 * hidden]`.
     fn forward(&self, x: &Tensor) -> Tensor {
-        let zeros = || Tensor::zeros([2, x.size()[0], self.hidden], (Kind::Float, x.device()));
+        let zeros = || Tensor::zeros([2, x.size()[0], self.hidden], (x.kind(), x.device()));
         let (y, _, _) = x.lstm(
             &[zeros(), zeros()],
             &self.weights,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config_error::{ConfigError, check_stems, in_range};
+use crate::model_bytes;
 
 /// The metadata file of a TorchScript model:
 ///
@@ -84,7 +85,8 @@ impl Description {
     /// # Errors
     /// [`DescriptionError`] with the file, or with the field that cannot be.
     pub fn load(path: &Path) -> Result<(Self, PathBuf), DescriptionError> {
-        let text = std::fs::read_to_string(path).map_err(|source| DescriptionError::Io {
+        let read = model_bytes::check(path).and_then(|()| std::fs::read_to_string(path));
+        let text = read.map_err(|source| DescriptionError::Io {
             path: path.into(),
             source,
         })?;

@@ -17,6 +17,7 @@ use tch::{CModule, Device, Kind, Tensor};
 
 pub use description::{Description, DescriptionError};
 
+use crate::model_bytes;
 use crate::network::{Network, Signature, Window};
 
 /// A TorchScript module as a [`Network`].
@@ -67,11 +68,13 @@ impl TorchScript {
     /// [`TorchScriptError`]: no description, no module, or one that does not do what it says.
     pub fn load(description: &Path, device: Device) -> Result<Self, TorchScriptError> {
         let (description, file) = Description::load(description)?;
+        let broken = |reason: String| TorchScriptError::Module {
+            path: file.display().to_string(),
+            reason,
+        };
+        model_bytes::check(&file).map_err(|error| broken(error.to_string()))?;
         let mut module =
-            CModule::load_on_device(&file, device).map_err(|error| TorchScriptError::Module {
-                path: file.display().to_string(),
-                reason: first_line(&error),
-            })?;
+            CModule::load_on_device(&file, device).map_err(|error| broken(first_line(&error)))?;
         module
             .f_set_eval()
             .map_err(|error| TorchScriptError::Run(first_line(&error)))?;

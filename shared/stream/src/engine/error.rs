@@ -109,6 +109,9 @@ struct Remedy;
 
 impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if search::runs_in_a_checkout() {
+            write!(f, "run `cargo bundler bundle` in the checkout, or ")?;
+        }
         write!(f, "install the engine that came with this plugin")?;
         if let Some(folder) = search::user_folder() {
             write!(f, " into {}", folder.display())?;

@@ -41,7 +41,8 @@ impl SearchPath {
     }
 
     /// The folder of `BUNRI_ENGINE_DIR`; beside and inside the bundle that this code was loaded
-    /// from; the user's data folder.
+    /// from; what the checkout has built, where this is a program that cargo has built there; the user's
+    /// data folder.
     #[must_use]
     pub fn standard() -> Self {
         Self::around(foreign::own_library().as_deref())
@@ -89,6 +90,11 @@ impl SearchPath {
         };
         self.push(folder.to_owned());
         self.push(folder.join(ENGINE_FOLDER));
+        if let Some(target) = cargo_target_folder(library) {
+            self.push(target.join("bundled").join(ENGINE_FOLDER));
+            self.push(target.join("release"));
+            self.push(target.join("debug"));
+        }
         let Some(contents) = folder
             .parent()
             .filter(|parent| parent.ends_with("Contents"))
@@ -136,6 +142,17 @@ impl SearchPath {
             .filter(|file| file.exists())
             .collect()
     }
+}
+
+/// The folder that cargo builds into, where `library` is what it has built there: it leaves a tag.
+fn cargo_target_folder(library: &Path) -> Option<&Path> {
+    let target = library.parent()?.parent()?;
+    target.join("CACHEDIR.TAG").is_file().then_some(target)
+}
+
+/// Whether cargo has built what this code is a part of, and left it where it was built.
+pub(super) fn runs_in_a_checkout() -> bool {
+    foreign::own_library().is_some_and(|library| cargo_target_folder(&library).is_some())
 }
 
 /// The user's own engine folder: `$XDG_DATA_HOME/bunri/engine`, or `~/.local/share/bunri/engine`.
@@ -218,6 +235,29 @@ mod tests {
             path.folders(),
             [beside(&installed), beside(&built)].concat()
         );
+    }
+
+    /// Guards `cargo run -p bunri-standalone` in a checkout: it played dry beside the engine that the
+    /// checkout had built.
+    #[test]
+    fn a_program_of_a_checkout_finds_the_checkouts_engine() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("target");
+        let program = target.join("release/bunri-standalone");
+        std::fs::create_dir_all(target.join("release")).unwrap();
+        let elsewhere = SearchPath::assemble(None, Some(&program), None);
+        assert!(!elsewhere.folders().contains(&target.join("debug")));
+        std::fs::write(target.join("CACHEDIR.TAG"), "").unwrap();
+        let folders = SearchPath::assemble(None, Some(&program), Some("/user".into())).folders;
+        let expected = [
+            "release",
+            "release/bunri-engine",
+            "bundled/bunri-engine",
+            "debug",
+        ];
+        let mut expected: Vec<_> = expected.iter().map(|folder| target.join(folder)).collect();
+        expected.push("/user".into());
+        assert_eq!(folders, expected);
     }
 
     #[test]

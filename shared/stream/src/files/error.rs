@@ -158,9 +158,21 @@ pub enum FileError {
         /// What does not fit.
         reason: String,
     },
+    /// The format needs a program that is not there.
+    #[error(
+        "{format} needs the program ffmpeg, but {reason}; install it (Debian, Ubuntu: apt install \
+         ffmpeg; macOS: brew install ffmpeg; Windows: winget install ffmpeg) or name it in \
+         BUNRI_FFMPEG; wav, flac and Apple Lossless need no other program"
+    )]
+    NoEncoder {
+        /// The format.
+        format: &'static str,
+        /// What is missing.
+        reason: String,
+    },
     /// The format cannot hold a recording of this length.
     #[error(
-        "{}: longer than the {max_frames} frames this format can hold; write flac, or fewer bits",
+        "{}: longer than the {max_frames} frames this format can hold; write wav or flac",
         path.display()
     )]
     TooLong {

@@ -29,7 +29,8 @@ use super::iff::{self, Sound};
 use super::matroska::default_track_number;
 use super::section::{Section, bytes_at};
 use super::source::{Container, PacketSource, audio_parameters};
-use super::{FileError, mpeg_tail, ogg_tail, outer_tags};
+use super::tags::Tags;
+use super::{FileError, mpeg_tail, ogg_tail, outer_tags, riff_info};
 
 /// Why a file is no audio where there is nothing else to say.
 const UNKNOWN: &str = "its first bytes are those of no such format";
@@ -60,6 +61,8 @@ pub(super) struct Told {
     pub(super) is_sure: bool,
     /// Where an MPEG audio stream is in the file.
     pub(super) mpeg: Option<Range<u64>>,
+    /// What the recording says about itself.
+    pub(super) tags: Tags,
     /// What a user should know.
     pub(super) notes: Vec<String>,
 }
@@ -90,6 +93,7 @@ pub(super) fn open(path: &Path, place: Option<usize>) -> Result<Opened, FileErro
         range.end = end.at;
         is_cut = !end.is_marked;
     }
+    let file_again = File::open(path).map_err(reading)?;
     let opened = regular(path, place, file, range).or_else(|refused| {
         let is_unreadable = matches!(
             refused,
@@ -106,6 +110,13 @@ pub(super) fn open(path: &Path, place: Option<usize>) -> Result<Opened, FileErro
     });
     opened.map(|mut opened| {
         opened.told.cut |= is_cut;
+        if opened.told.tags == Tags::default()
+            && let Ok(mut format) = container(path, Box::new(file_again))
+        {
+            // Our own readers pass over them.
+            opened.told.tags = Tags::of(&mut *format);
+        }
+        opened.told.tags.complete(riff_info::read(path));
         opened
     })
 }
@@ -283,6 +294,7 @@ fn library(
         .map(|base| base.denom.get());
     let (delay, padding, num_frames) = (track.delay, track.padding, track.num_frames);
     let mut told = Told {
+        tags: Tags::of(&mut *format),
         frames_hint: num_frames,
         ..Told::default()
     };

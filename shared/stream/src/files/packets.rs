@@ -16,6 +16,7 @@ use symphonia::core::errors::Error as CodecError;
 use super::edit_list::Audible;
 use super::open::{Opened, Told, decoder_for, open};
 use super::source::{PacketSource, Step};
+use super::tags::Tags;
 use super::{FileError, mpeg_tail};
 
 /// Damaged packets in a row after which the rest of a file is given up.
@@ -89,6 +90,11 @@ impl Packets {
     /// Playable frames as the container tells them before the first packet, if it does.
     pub(super) fn frames_hint(&self) -> Option<u64> {
         self.told.frames_hint
+    }
+
+    /// What the recording says about itself.
+    pub(super) fn tags(&self) -> &Tags {
+        &self.told.tags
     }
 
     /// What a user should know that is no damage.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::FileError;
 use super::open::count_tracks;
 use super::packets::{Ending, Packet, Packets};
+use super::tags::Tags;
 use crate::{Planar, input_guard};
 
 /// What was wrong with a file that could be read all the same.
@@ -153,6 +154,12 @@ impl FileReader {
     #[must_use]
     pub fn channels(&self) -> usize {
         self.pending.channel_count()
+    }
+
+    /// What the recording says about itself: title, artist and the like.
+    #[must_use]
+    pub fn tags(&self) -> &Tags {
+        self.packets.tags()
     }
 
     /// How many frames the file says it has. For progress only: a damaged file has fewer, and some

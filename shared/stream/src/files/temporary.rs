@@ -1,4 +1,7 @@
 //! A file that gets its final name only when it is complete.
+//!
+//! Its writer holds a lock on it, which dies with the process: a temporary file without one is what a
+//! process left that was killed, and the next writer in that folder removes it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -56,6 +59,37 @@ fn replaceable(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
+fn folder_of(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    // A bare name lies in the current folder.
+    Path::new(".").join(folder)
+}
+
+/// Removes the temporary files that killed processes left in a folder: those of
+/// [`FileWriter`](super::FileWriter)'s names that no process has locked.
+pub fn remove_abandoned(folder: &Path) {
+    // A folder that cannot be listed shows no files to remove.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_temporary(&entry.file_name().to_string_lossy())
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            // What cannot be removed does no harm but to the disk's space.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether a name ends in `.<process>-<count>.tmp`.
+fn is_temporary(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.strip_suffix(".tmp")
+        .and_then(|name| name.rsplit_once('.'))
+        .and_then(|(_, numbers)| numbers.split_once('-'))
+        .is_some_and(|(process, count)| is_number(process) && is_number(count))
+}
+
 /// A file under a temporary name beside its target; dropped unfinished, it is removed.
 pub(super) struct TemporaryFile {
     file: File,
@@ -65,14 +99,25 @@ pub(super) struct TemporaryFile {
 }
 
 impl TemporaryFile {
-    /// Creates `<target>.<process>-<count>.tmp`: a name that no other writer has.
+    /// Creates `<target>.<process>-<count>.tmp`, a name that no other writer has, and removes those
+    /// that killed processes left in the same folder.
     ///
     /// # Errors
     /// The system's error; what is no file and no name of one is refused.
     pub(super) fn create(target: &Path) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self::with_suffix(target, &format!(".{}-{count}.tmp", std::process::id()))
+        remove_abandoned(&folder_of(&replaceable(target)?));
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let suffix = format!(".{}-{count}.tmp", std::process::id());
+            let temporary = Self::with_suffix(target, &suffix)?;
+            // Not every file system has locks, and without one nothing is ever removed.
+            let _ = temporary.file.lock();
+            // Another process may have taken the file for abandoned before it was locked.
+            if temporary.path.exists() {
+                return Ok(temporary);
+            }
+        }
     }
 
     /// Creates `<target><suffix>` in the target's folder, so that the rename stays within one file
@@ -95,6 +140,11 @@ impl TemporaryFile {
         })
     }
 
+    /// Where the file is until it is complete: for a program that writes it by name.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Another handle to write through.
     pub(super) fn writer(&self) -> io::Result<File> {
         self.file.try_clone()
@@ -113,11 +163,7 @@ impl TemporaryFile {
         unfinished().remove(&self.path);
         // The new name outlives a power cut once its folder is synced. Not every file system can
         // do that, and the file is complete either way.
-        let folder = self
-            .target
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        if let Ok(folder) = File::open(folder.unwrap_or(Path::new("."))) {
+        if let Ok(folder) = File::open(folder_of(&self.target)) {
             let _ = folder.sync_all();
         }
         Ok(())
@@ -148,6 +194,27 @@ mod tests {
         write_file(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_what_is_being_written_stays() {
+        // Guards against full-size files that a `kill -9` leaves for ever.
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join("drums.wav.4242-7.tmp");
+        let others = ["drums.wav.tmp", "notes.1-2.txt", "drums.wav.a-1.tmp"];
+        fs::write(&left, b"half a stem").unwrap();
+        for name in others {
+            fs::write(folder.path().join(name), b"").unwrap();
+        }
+        let first = TemporaryFile::create(&folder.path().join("drums.wav")).unwrap();
+        assert!(!left.exists());
+        // Another process sees the file of the first one, and so does this one: locks belong to
+        // open files.
+        let second = TemporaryFile::create(&folder.path().join("bass.wav")).unwrap();
+        first.publish().unwrap();
+        second.publish().unwrap();
+        let expected = others.len() + 2;
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), expected);
     }
 
     #[test]

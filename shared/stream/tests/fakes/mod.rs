@@ -5,6 +5,8 @@
 use bunri_stream::{ChunkPlan, ModelSpec, Planar, SeparateError, StemModel};
 use proptest::prelude::*;
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) const CHANNELS: usize = 2;
 pub(crate) const STEMS: usize = 3;
@@ -39,6 +41,8 @@ pub(crate) struct Fake {
     pub(crate) spec: ModelSpec,
     pub(crate) failing: Vec<usize>,
     chunks_seen: usize,
+    /// Chunks since the beginning, resets or not, of this fake and its clones.
+    pub(crate) separated: Arc<AtomicUsize>,
     late: Vec<VecDeque<f32>>,
 }
 
@@ -48,6 +52,7 @@ impl Fake {
             spec,
             failing: vec![],
             chunks_seen: 0,
+            separated: Arc::default(),
             late: vec![],
         };
         fake.reset();
@@ -119,6 +124,7 @@ impl StemModel for Fake {
             }
         }
         self.chunks_seen += 1;
+        self.separated.fetch_add(1, Ordering::Relaxed);
         if self.failing.contains(&(self.chunks_seen - 1)) {
             return Err(SeparateError::Model(format!(
                 "chunk {}",

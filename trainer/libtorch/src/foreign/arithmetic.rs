@@ -48,8 +48,8 @@ impl Drop for Autocast<'_> {
 }
 
 /// Runs `work` under libtorch's autocast of this thread, on the device of `like`: convolutions and
-/// products in `kind`, what needs range or precision in 32 bits (torch.amp's own lists). tch's
-/// autocast knows CUDA only.
+/// products in `kind`, what needs range or precision in 32 bits (torch.amp's own lists, and on CPUs
+/// LSTMs). tch's autocast knows CUDA only.
 pub fn autocast<T>(like: &Tensor, kind: Reduced, work: impl FnOnce() -> T) -> T {
     // SAFETY: the tensor is live.
     let before = unsafe { bunri_autocast_begin(pointer(like), kind == Reduced::F16) };
@@ -99,5 +99,25 @@ mod tests {
         let panics = || autocast(&x, Reduced::Bf16, || panic!("on purpose"));
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
         assert_eq!(kind(), Kind::Float);
+    }
+
+    /// Guards against LSTMs in 16 bits, which oneDNN computes on some processors only: on the others
+    /// a training failed in its first step.
+    #[test]
+    fn lstms_are_in_32_bits_on_every_processor() {
+        let options = (Kind::Float, Device::Cpu);
+        let shapes = [vec![12, 4], vec![12, 3], vec![12], vec![12]];
+        let weights = shapes.map(|shape| Tensor::ones(shape, options).set_requires_grad(true));
+        for input in [Kind::Float, Kind::BFloat16, Kind::Half] {
+            let x = Tensor::ones([5, 2, 4], (input, Device::Cpu));
+            let start = [(); 2].map(|()| Tensor::zeros([1, 2, 3], (input, Device::Cpu)));
+            for reduced in [Reduced::Bf16, Reduced::F16] {
+                let (y, _, _) = autocast(&x, reduced, || {
+                    x.lstm(&start, &weights, true, 1, 0.0, true, false, false)
+                });
+                assert_eq!(y.kind(), Kind::Float);
+                y.sum(Kind::Float).backward();
+            }
+        }
     }
 }

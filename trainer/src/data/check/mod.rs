@@ -13,7 +13,7 @@ mod listen;
 mod song;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
@@ -23,14 +23,15 @@ use serde::Serialize;
 
 use self::listen::Heard;
 use self::song::SongReport;
-use super::songs::{Song, discover_songs};
+use super::songs::{Ignored, Song, discover};
+use crate::json_file::JsonFile;
 use crate::table::Table;
 
 /// Command line of `trainer data check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folders of songs, or single songs: folders of stems, or .stem.mp4 files.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "json")]
     pub folders: Vec<PathBuf>,
     /// The stems that songs should have.
     #[arg(long, value_delimiter = ',', default_value = "drums,bass,other,vocals")]
@@ -44,9 +45,9 @@ pub struct Args {
     /// Songs read at a time, each with up to 110 MB a file; one per core where left out.
     #[arg(long)]
     pub jobs: Option<usize>,
-    /// Print everything that was measured as JSON instead.
-    #[arg(long)]
-    pub json: bool,
+    /// Where the measurements go.
+    #[command(flatten)]
+    pub json: JsonFile,
 }
 
 /// What can be wrong.
@@ -55,6 +56,10 @@ pub struct Args {
 pub enum Kind {
     /// A file that does not decode, or not to its end.
     Unreadable,
+    /// Samples that are NaN, infinite or above +60 dBFS.
+    Invalid,
+    /// What looks like a stem or a song and is not read as one.
+    Ignored,
     /// A stem without a file.
     Missing,
     /// Nothing above -60 dBFS.
@@ -94,27 +99,31 @@ struct Options {
 ///
 /// # Errors
 /// A folder without songs; anything that is wrong with a song and not allowed, so that scripts stop.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(mut args: Args) -> Result<()> {
+    if let Some(folder) = args.json.take_input(Path::is_dir) {
+        args.folders.insert(0, folder);
+    }
+    ensure!(!args.folders.is_empty(), "name a folder of songs");
+    args.json.check()?;
     ensure!(!args.stems.is_empty(), "--stems names no stem");
     let options = Options {
         stems: args.stems.clone(),
         max_residual_db: args.max_residual_db,
     };
-    let mut songs = Vec::new();
+    let (mut songs, mut ignored) = (Vec::new(), Vec::new());
     for folder in &args.folders {
-        songs.extend(discover_songs(folder, &args.stems)?);
+        let found = discover(folder, &args.stems)?;
+        songs.extend(found.songs);
+        ignored.extend(found.ignored);
     }
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let mut reports = check_all(&songs, &options, args.jobs.unwrap_or(cores).max(1))?;
     find_duplicates(&mut reports);
+    report_ignored(&mut reports, ignored);
     for report in &mut reports {
         report.findings.retain(|f| !args.allow.contains(&f.kind));
     }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
-    } else {
-        print!("{}", table(&reports));
-    }
+    args.json.deliver(&reports, &table(&reports).to_string())?;
     let wrong = reports.iter().filter(|r| !r.findings.is_empty()).count();
     if wrong > 0 {
         bail!(
@@ -184,6 +193,19 @@ fn find_duplicates(reports: &mut [SongReport]) {
             detail,
         };
         reports[song].findings.push(finding);
+    }
+}
+
+/// Adds what was not read to the reports of its songs, or to new ones.
+fn report_ignored(reports: &mut Vec<SongReport>, ignored: Vec<Ignored>) {
+    for ignored in ignored {
+        let folder = ignored.folder.display().to_string();
+        let found = reports.iter().position(|report| report.folder == folder);
+        let index = found.unwrap_or_else(|| {
+            reports.push(SongReport::new(&ignored.song, &ignored.folder));
+            reports.len() - 1
+        });
+        reports[index].find(None, Kind::Ignored, ignored.to_string());
     }
 }
 

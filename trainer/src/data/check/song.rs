@@ -1,6 +1,7 @@
 //! One song, read once, all files side by side.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use bunri_stream::Planar;
 use bunri_stream::files::{FileReader, to_stereo};
@@ -10,7 +11,8 @@ use super::labels;
 use super::lag::slips;
 use super::listen::{Heard, Listener};
 use super::{Finding, Kind, Options};
-use crate::data::songs::Song;
+use crate::data::damage::{TOLERANCE_SECONDS, invalid_samples, refuse_incomplete, silence_invalid};
+use crate::data::songs::{MIXTURE, Song};
 use crate::data::stem_file::StemFile;
 
 /// Frames read at a time.
@@ -48,17 +50,9 @@ struct Source {
     failed: Option<String>,
 }
 
-const MIXTURE: &str = "mixture";
-
 /// Reads and judges a song.
 pub(super) fn check(song: &Song, options: &Options) -> SongReport {
-    let mut report = SongReport {
-        name: song.name.clone(),
-        folder: song.folder.display().to_string(),
-        files: BTreeMap::new(),
-        residual_db: None,
-        findings: Vec::new(),
-    };
+    let mut report = SongReport::new(&song.name, &song.folder);
     let mut sources = open(song, options, &mut report);
     let rates: Vec<u32> = sources.iter().map(|s| s.reader.rate_hz()).collect();
     let one_rate = rates.windows(2).all(|pair| pair[0] == pair[1]);
@@ -196,9 +190,12 @@ fn next_block(source: &mut Source) -> Planar {
         return Planar::zeros(2, 0);
     }
     match source.reader.read(BLOCK_FRAMES) {
-        Ok(block) => block
-            .and_then(|block| to_stereo(block).ok())
-            .unwrap_or_else(|| Planar::zeros(2, 0)),
+        Ok(block) => {
+            let block = block.and_then(|block| to_stereo(block).ok());
+            let mut block = block.unwrap_or_else(|| Planar::zeros(2, 0));
+            silence_invalid(&mut block);
+            block
+        }
         Err(error) => {
             source.failed = Some(error.to_string());
             Planar::zeros(2, 0)
@@ -227,28 +224,28 @@ fn finish(source: Source, report: &mut SongReport) {
     } = source;
     let damage = reader.damage();
     let heard = listener.finish();
-    if let Some(why) = failed {
+    let damaged = || refuse_incomplete(&file, damage, heard.rate_hz).err();
+    if let Some(why) = failed.or_else(|| damaged().map(|error| error.to_string())) {
         report.find(Some(&name), Kind::Unreadable, why);
-    } else if !damage.is_none() {
-        let missing = damage.missing_frames as f64 / f64::from(heard.rate_hz.max(1));
-        // Some encoders promise a frame or two more than there are.
-        if damage.cut_off {
-            let why = format!("{file} was cut off, and does not say how much is missing");
-            report.find(Some(&name), Kind::Unreadable, why);
-        } else if damage.skipped_packets > 0 || missing > 0.1 {
-            let packets = damage.skipped_packets;
-            let why = format!(
-                "{file} is damaged: {packets} packets do not decode, {missing:.1} s are missing at \
-                 its end"
-            );
-            report.find(Some(&name), Kind::Unreadable, why);
-        }
+    }
+    if let Some(why) = invalid_samples(damage, heard.rate_hz) {
+        report.find(Some(&name), Kind::Invalid, format!("{file}: {why}"));
     }
     report.files.insert(name, heard);
 }
 
 impl SongReport {
-    fn find(&mut self, stem: Option<&str>, kind: Kind, detail: String) {
+    pub(super) fn new(name: &str, folder: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            folder: folder.display().to_string(),
+            files: BTreeMap::new(),
+            residual_db: None,
+            findings: Vec::new(),
+        }
+    }
+
+    pub(super) fn find(&mut self, stem: Option<&str>, kind: Kind, detail: String) {
         self.findings.push(Finding {
             song: self.name.clone(),
             stem: stem.map(str::to_owned),
@@ -282,8 +279,7 @@ impl SongReport {
         let (Some(shortest), Some(longest)) = (shortest, longest) else {
             return;
         };
-        // Lossy copies of one length differ by a packet.
-        if longest.1.seconds() - shortest.1.seconds() > 0.1 {
+        if longest.1.seconds() - shortest.1.seconds() > TOLERANCE_SECONDS {
             let (name, why) = (
                 shortest.0.clone(),
                 format!(

@@ -19,10 +19,12 @@ mod correlations;
 mod filters;
 mod projections;
 
-use bunri_stream::Planar;
+use std::borrow::Cow;
+
+use bunri_stream::{Planar, input_guard};
 use realfft::num_complex::Complex;
 
-use super::metrics::{is_silent, joint_windowed_sdr, windows};
+use super::metrics::{WORST_DB, is_finite, is_silent, joint_windowed_sdr, windows};
 use correlations::Correlations;
 use filters::Filters;
 use projections::Projections;
@@ -49,8 +51,30 @@ pub struct BssScores {
     pub is_determined: bool,
 }
 
+impl BssScores {
+    /// [`WORST_DB`] in every window that has a value: the scores of an estimate that holds NaN.
+    fn worst(mut self) -> Self {
+        let Self {
+            sdr_db,
+            isr_db,
+            sir_db,
+            sar_db,
+            is_determined: _,
+        } = &mut self;
+        for value in [sdr_db, isr_db, sir_db, sar_db].into_iter().flatten() {
+            if !value.is_nan() {
+                *value = WORST_DB;
+            }
+        }
+        self
+    }
+}
+
 /// Scores estimates of all sources of a song, in windows that follow each other without overlap; a
 /// rest that does not fill one is left out, unless it is all there is. museval wants one second.
+///
+/// An estimate that holds NaN or infinity scores [`WORST_DB`], and the others are scored as beside a
+/// good one.
 ///
 /// `threads` of its own share the transforms; the least-squares problem is libtorch's, with its own
 /// number of them. Takes a square matrix of `512 * sources * channels` values twice (270 MB for four
@@ -69,6 +93,11 @@ pub fn bss_eval(
         return Ok(Vec::new());
     };
     let (channels, frames) = (first.channel_count(), first.frames());
+    let estimates: Vec<Cow<'_, Planar>> = pairs.iter().map(|(_, audio)| bounded(audio)).collect();
+    let invalid: Vec<bool> = pairs.iter().map(|(_, audio)| !is_finite(audio)).collect();
+    let references = pairs.iter().map(|(reference, _)| *reference);
+    let pairs: Vec<_> = references.zip(estimates.iter().map(Cow::as_ref)).collect();
+    let pairs = &pairs[..];
     let audio = Audio::new(pairs, channels, frames);
     let correlations = Correlations::new(&audio, threads);
     let filters = Filters::new(&correlations, channels)?;
@@ -90,15 +119,31 @@ pub fn bss_eval(
             };
             ratios.iter().zip(&counts).map(of_window).collect()
         };
-        BssScores {
+        let scores = BssScores {
             isr_db: figure(0),
             sir_db: figure(1),
             sar_db: figure(2),
             sdr_db,
             is_determined: filters.is_determined,
+        };
+        match invalid[source] {
+            true => scores.worst(),
+            false => scores,
         }
     });
     Ok(scores.collect())
+}
+
+/// An estimate without NaN and infinity.
+fn bounded(audio: &Planar) -> Cow<'_, Planar> {
+    if is_finite(audio) {
+        return Cow::Borrowed(audio);
+    }
+    let mut audio = audio.clone();
+    for sample in audio.channels_mut().flatten() {
+        *sample = input_guard::bounded(*sample);
+    }
+    Cow::Owned(audio)
 }
 
 /// `sum += a * b`, bin by bin.

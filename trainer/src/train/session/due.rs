@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use bunri_model::{Checkpoint, Provenance, Storage};
-use indicatif::ProgressBar;
 
 use super::Session;
+use crate::train::console::Console;
 use crate::train::log::{Event, Log};
 use crate::train::means::Means;
 use crate::train::validate::Scores;
@@ -23,11 +23,10 @@ impl Session<'_> {
         is_time: bool,
         means: &mut Means,
         log: &mut Log,
-        bar: &ProgressBar,
+        console: &Console,
     ) -> Result<()> {
         let step = self.progress.step;
         let is_last = step == last_step;
-        bar.set_position(step);
         if step.is_multiple_of(LOG_EVERY_STEPS) {
             log.write(&means.take(step, learning_rate, self.audio_seconds));
         }
@@ -43,14 +42,14 @@ impl Session<'_> {
             });
         }
         if step.is_multiple_of(due.every_steps) || is_last {
-            self.validate(log, bar)?;
+            self.validate(log, console)?;
         }
         let is_due = is_time || step.is_multiple_of(self.config.validation.save_every_steps);
         if is_due && !is_last {
             // What was saved before lies there unharmed, and the disk may have room again.
             if let Err(error) = self.save_state() {
                 let text = format!("step {step} was not saved, the run goes on: {error:#}");
-                bar.println(&text);
+                console.say(&text);
                 log.write(&Event::Notice { step, text: &text });
                 self.saved = Instant::now();
             }
@@ -58,14 +57,16 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn validate(&mut self, log: &mut Log, bar: &ProgressBar) -> Result<()> {
+    fn validate(&mut self, log: &mut Log, console: &Console) -> Result<()> {
         if self.validation.is_empty() {
             return Ok(());
         }
         let network = self.generator.shipped()?;
         let scores = self.validation.score(&*network, self.cluster)?;
         let step = self.progress.step;
-        let is_best = self.progress.best.is_none_or(|(best, _)| scores.l1 < best);
+        // Nothing is lower than a NaN that came first.
+        let is_lower = |(best, _)| scores.l1 < best;
+        let is_best = !scores.l1.is_nan() && self.progress.best.is_none_or(is_lower);
         if is_best {
             self.progress.best = Some((scores.l1, step));
         }
@@ -78,7 +79,7 @@ impl Session<'_> {
         if !self.cluster.is_first() {
             return Ok(());
         }
-        bar.println(summary(step, &scores, is_best));
+        console.say(&summary(step, &scores, is_best));
         if log.wants_stems(step) {
             let rate_hz = network.signature().rate_hz;
             log.stems(step, &self.validation.listen(&*network, rate_hz), rate_hz);
@@ -102,6 +103,8 @@ impl Session<'_> {
                 metrics.insert(format!("valid_segments_nsdr_db/{song}/{stem}"), *ratio);
             }
         }
+        // JSON has no other numbers, and a card with `null` could not be read back.
+        metrics.retain(|_, value| value.is_finite());
         let seconds = self.progress.seconds.round().into();
         let notes = [
             ("config".to_owned(), serde_json::to_value(self.config)?),

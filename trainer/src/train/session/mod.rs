@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 pub(super) use setup::train;
 
 use super::TrainConfig;
 use super::batches::Batches;
+use super::config_difference::differences;
+use super::console::Console;
 use super::folder::RunFolder;
 use super::generator::Generator;
 use super::interruption::Interruption;
@@ -26,6 +28,8 @@ use super::validate::Validation;
 use crate::data::sampler::Sampler;
 use crate::data::shard::Shard;
 use crate::distributed::Cluster;
+use crate::output::eprint_line;
+use crate::run_log;
 
 /// Everything that a run touches.
 pub(super) struct Session<'a> {
@@ -54,16 +58,59 @@ impl Session<'_> {
         if !(self.cluster).any(is_first && self.folder.state.exists())? {
             return self.save_state();
         }
-        self.restore()?;
-        if is_first {
-            let step = self.progress.step;
-            eprintln!("resuming {} at step {step}", self.config.output.display());
+        self.restore().with_context(|| self.why_not_resumed())?;
+        let (step, steps) = (self.progress.step, self.config.optimiser.steps);
+        if is_first && step < steps {
+            eprint_line!("resuming {} at step {step}", self.config.output.display());
         }
         Ok(())
     }
 
+    /// Why a state of this output may not fit, and what to do.
+    fn why_not_resumed(&self) -> String {
+        let output = self.config.output.display();
+        let here = serde_json::to_value(self.config).unwrap_or_default();
+        let log = run_log::read(&self.folder.log).unwrap_or_default();
+        let there = log.iter().rev().find_map(|entry| entry.value.get("config"));
+        let differing = |there: &Value| {
+            let of_part = |part: &&str| differences(part, &there[*part], &here[*part]);
+            ["model", "adversarial"].iter().flat_map(of_part).collect()
+        };
+        let differing: Vec<String> = there.map(differing).unwrap_or_default();
+        let why = match differing.is_empty() {
+            true => String::new(),
+            false => format!(" its networks are others: {};", differing.join(", ")),
+        };
+        format!(
+            "the run in {output} cannot be resumed:{why} set the config back, or choose another output"
+        )
+    }
+
+    /// Says where a run that has nothing more to do stands.
+    fn say_end(&self, console: &Console, stop_after: Option<u64>) {
+        let (step, steps) = (self.progress.step, self.config.optimiser.steps);
+        let output = self.config.output.display();
+        console.say(&match (step >= steps, stop_after) {
+            (true, _) => format!(
+                "{output} is finished: {step} of {steps} steps are done; raise optimiser.steps to go on"
+            ),
+            (false, Some(stop)) if step >= stop => format!(
+                "stopped at step {step} of {steps}, as --stop-after says: without it the same command \
+                 resumes"
+            ),
+            (false, _) => format!("stopped at step {step}: the same command resumes it"),
+        });
+    }
+
     fn run(&mut self, stop_after: Option<u64>) -> Result<()> {
         let is_first = self.cluster.is_first();
+        let steps = self.config.optimiser.steps;
+        let last_step = steps.min(stop_after.unwrap_or(u64::MAX));
+        let mut console = Console::training(is_first, last_step, self.progress.step);
+        if self.progress.step >= last_step {
+            self.say_end(&console, stop_after);
+            return Ok(());
+        }
         let mut log = if is_first {
             Log::open(&self.folder.log, self.progress.step)?
         } else {
@@ -74,23 +121,13 @@ impl Session<'_> {
             parameters: self.config.model.parameter_count(),
             config: self.config,
         });
-        let steps = self.config.optimiser.steps;
-        let last_step = steps.min(stop_after.unwrap_or(u64::MAX));
-        let bar = if is_first {
-            progress_bar(last_step, self.progress.step)
-        } else {
-            ProgressBar::hidden()
-        };
-        while let Err(Diverged(why)) = self.run_to(last_step, &mut log, &bar)? {
+        while let Err(Diverged(why)) = self.run_to(last_step, &mut log, &mut console)? {
             self.return_to_last_good(&why, &mut log)?;
-            bar.println(format!("{why}: back at step {}", self.progress.step));
+            console.say(&format!("{why}: back at step {}", self.progress.step));
         }
         self.save_state()?;
-        bar.finish();
-        if is_first && self.progress.step < last_step {
-            let step = self.progress.step;
-            eprintln!("stopped at step {step}: the same command resumes it");
-        }
+        console.finish();
+        self.say_end(&console, stop_after);
         Ok(())
     }
 
@@ -99,7 +136,7 @@ impl Session<'_> {
         &mut self,
         last_step: u64,
         log: &mut Log,
-        bar: &ProgressBar,
+        console: &mut Console,
     ) -> Result<Result<(), Diverged>> {
         let first_batch = self.progress.step + self.progress.passed_over;
         let (rank, world) = (self.cluster.rank(), self.cluster.world());
@@ -121,12 +158,10 @@ impl Session<'_> {
             self.progress.step += 1;
             self.progress.seconds += seconds;
             means.add(&report, seconds);
-            bar.set_message(format!(
-                "loss {:.4}  {:.1} s of audio/s",
-                report.loss,
-                self.audio_seconds / seconds
-            ));
-            self.after_step(last_step, learning_rate, call.is_time, &mut means, log, bar)?;
+            let audio_per_second = self.audio_seconds / seconds;
+            console.step(self.progress.step, report.loss, audio_per_second);
+            let is_time = call.is_time;
+            self.after_step(last_step, learning_rate, is_time, &mut means, log, console)?;
             if call.is_interrupted {
                 break;
             }
@@ -192,12 +227,3 @@ impl Session<'_> {
 
 /// Why a run has to return to its last good state.
 struct Diverged(String);
-
-fn progress_bar(last_step: u64, step: u64) -> ProgressBar {
-    let style = "{bar:32} step {pos}/{len}  {msg}  {per_sec}  {eta} left";
-    let bar = ProgressBar::new(last_step).with_position(step);
-    bar.reset_eta();
-    bar.with_style(
-        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
-    )
-}

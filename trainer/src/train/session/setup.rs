@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use bunri_model::DeviceChoice;
 use bunri_model::network::Signature;
-use indicatif::ProgressBar;
+use bunri_model::run::caught;
 use tch::Device;
 
 use super::Session;
@@ -16,6 +16,7 @@ use crate::data::pool::{Pool, SongSource};
 use crate::data::sampler::Sampler;
 use crate::distributed::{Cluster, Environment};
 use crate::train::TrainConfig;
+use crate::train::console::Console;
 use crate::train::folder::RunFolder;
 use crate::train::generator::Generator;
 use crate::train::interruption::Interruption;
@@ -42,8 +43,8 @@ pub(in crate::train) fn train(
             (cluster, device)
         }
     };
-    let result = train_on(&cluster, device, config, interruption, stop_after, init);
-    cluster.finish(result)
+    let result = caught(|| train_on(&cluster, device, config, interruption, stop_after, init));
+    cluster.finish(result.unwrap_or_else(|reason| Err(anyhow!("libtorch failed: {reason}"))))
 }
 
 fn train_on(
@@ -55,26 +56,20 @@ fn train_on(
     init: Option<&Path>,
 ) -> Result<()> {
     config.compute.apply(device)?;
-    let folder = RunFolder::create(&config.output)?;
+    let folder = RunFolder::create(&config.output, cluster.is_first())?;
     let generator = Generator::new(config, init, device, cluster)?;
     // A segment without frames left over: its output is what the loss looks at.
     let frames = generator.network.window().chunk_frames;
     let Signature { rate_hz, stems, .. } = generator.network.signature();
-    let spinner = if cluster.is_first() {
-        ProgressBar::new_spinner()
-    } else {
-        ProgressBar::hidden()
-    };
+    let mut console = Console::preparing(cluster.is_first());
     let cache = Cache::new(&config.cache_folder(), rate_hz)?;
-    let sampler = |songs: &[SongSource], strict| -> Result<Sampler> {
+    let mut sampler = |songs: &[SongSource], strict| -> Result<Sampler> {
         let pool = Pool::load(songs, &stems, &cache, strict, |file| {
-            spinner.set_message(format!("decoding {file}"));
-            spinner.tick();
+            console.decoding(file);
             cluster.still_here();
         })?;
-        if cluster.is_first() {
-            pool.skipped.iter().for_each(|notice| eprintln!("{notice}"));
-        }
+        let notices = pool.skipped.iter().chain(&pool.warnings);
+        notices.for_each(|notice| console.say(notice));
         let augment = config.augment.clone();
         Sampler::new(pool, &stems, augment, frames, config.seed)
     };
@@ -98,7 +93,9 @@ fn train_on(
         frames,
         config.validation.segments_per_song,
     )?;
-    spinner.finish_and_clear();
+    let warnings = validation.warnings.iter();
+    warnings.for_each(|warning| console.say(warning));
+    console.finish();
     let audio_seconds = frames as f64 * config.optimiser.batch as f64 / f64::from(rate_hz);
     let mut session = Session {
         cluster,
