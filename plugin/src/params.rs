@@ -226,9 +226,9 @@ mod tests {
         assert_eq!(gain_from_text("loud"), None);
     }
 
-    /// Guards against a width, a pan or a mix that is no number, and silences everything.
+    /// Guards against a width, a pan or a mix of NaN or infinity.
     #[test]
-    fn no_text_is_a_value_that_is_no_number() {
+    fn no_text_is_nan_or_infinity() {
         let params = BunriParams::default();
         let mut floats = vec![&params.dry_wet];
         for strip in params.strips() {

@@ -60,8 +60,8 @@ pub struct Ways {
     pub starts: Starts,
     /// The blocks' length, which it may have announced.
     pub block_frames: usize,
-    /// Whether it tells the position of each block.
-    pub tells_position: bool,
+    /// Whether it sends the position of each block.
+    pub sends_position: bool,
 }
 
 impl Ways {
@@ -72,7 +72,7 @@ impl Ways {
             said,
             starts: Starts::Once,
             block_frames: setup.max_block_frames,
-            tells_position: true,
+            sends_position: true,
         }
     }
 }
@@ -132,7 +132,7 @@ pub fn process_main_alone(
                 outputParameterChanges: std::ptr::null_mut(),
                 inputEvents: std::ptr::null_mut(),
                 outputEvents: std::ptr::null_mut(),
-                processContext: if ways.tells_position {
+                processContext: if ways.sends_position {
                     &mut context
                 } else {
                     std::ptr::null_mut()

@@ -1,4 +1,4 @@
-//! Hosts that do not do what the formats' descriptions say they do: their users hear what others hear.
+//! Hosts that do not keep to the formats' descriptions: their users hear what others hear.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ const WORDS: &str = "hop 2048";
 const BLOCK: usize = 512;
 const FRAMES: usize = 40_000;
 
-/// Guards against blocks that are longer than announced, which were played not at all: the outputs kept
-/// what lay there, and VST3 hosts were told that all is well.
+/// Guards against blocks that are longer than announced, whose outputs stayed unwritten while VST3 hosts got
+/// `kResultOk`.
 #[test]
 fn blocks_longer_than_announced_are_played() {
     let name = "blocks_longer_than_announced_are_played";
@@ -40,7 +40,7 @@ fn blocks_longer_than_announced_are_played() {
     });
 }
 
-/// Guards against VST3 hosts that never call `setProcessing`, and heard what lay in their buffers.
+/// Guards VST3 hosts that never call `setProcessing`, which heard the stale samples in their buffers.
 #[test]
 fn a_block_is_a_start_of_processing() {
     let name = "a_block_is_a_start_of_processing";
@@ -52,16 +52,16 @@ fn a_block_is_a_start_of_processing() {
     });
 }
 
-/// Guards against hosts that stop and start around every block, and heard nothing at all.
+/// Guards hosts that stop and start around every block, which heard nothing at all.
 #[test]
 fn stops_around_every_block_are_not_heard() {
     let name = "stops_around_every_block_are_not_heard";
     with_fake_engine(name, WORDS, LIMIT, || {
         let case = "stops around every block";
-        for tells_position in [true, false] {
+        for sends_position in [true, false] {
             bare(case, |ways| Ways {
                 starts: Starts::AroundEveryBlock,
-                tells_position,
+                sends_position,
                 ..ways
             });
         }

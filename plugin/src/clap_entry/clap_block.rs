@@ -1,5 +1,5 @@
 //! One block of a host's, as nice-plug gets it: every port with its channels, in steps of at most the frames
-//! that were announced. What nobody fills is silence, never what happened to lie there.
+//! that were announced. What the plugin does not fill is silence, never stale samples.
 
 use std::ptr;
 

@@ -14,9 +14,9 @@
 //!   read more than there was room for (`clap_state`);
 //! - resets at each start of processing, which to CLAP is waking up (`processing`);
 //! - would ask for a restart to announce a latency, and every plugin with latency be activated twice: the
-//!   fence tells the host.
+//!   fence reports the latency to the host.
 //!
-//! What the fence sees go by it tells the plugin ([`HostSide`]).
+//! What nice-plug does not forward reaches the plugin through [`HostSide`].
 //!
 //! nice-plug finds its data through `clap_plugin::plugin_data` alone, so the fence hands the host
 //! a copy of nice-plug's `clap_plugin` with functions replaced and its own data behind it.
@@ -62,7 +62,7 @@ pub(super) trait Behind {
     /// Whether the host says, since its latest word on that, that it renders offline.
     fn is_offline(&self) -> bool;
 
-    /// Takes the latency to tell the host; returns what it was.
+    /// Stores the latency that hosts ask for; returns the one before.
     fn replace_latency(&self, frames: u32) -> u32;
 }
 
@@ -97,7 +97,7 @@ pub(super) struct FencedPlugin {
 pub(super) struct Audio {
     pub(super) stand_ins: StandIns,
     pub(super) processing: Processing,
-    /// Whether nice-plug was told that processing started.
+    /// Whether nice-plug's `start_processing` was called in this activation.
     started: bool,
 }
 
@@ -119,7 +119,7 @@ impl FencedPlugin {
         unsafe { &mut *self.audio.get() }
     }
 
-    /// Tells nice-plug, where it was not told in this activation, that processing starts.
+    /// Calls nice-plug's `start_processing`, once in each activation.
     ///
     /// # Safety
     /// On the audio thread, active.
@@ -222,8 +222,8 @@ unsafe extern "C" fn activate(
         // SAFETY: as above.
         unsafe { fenced.audio() }.processing = Processing::new(u64::from(latency_frames));
         // SAFETY: as the caller of `fence` promised.
-        let told = unsafe { (*fenced.behind).replace_latency(latency_frames) };
-        if told != latency_frames {
+        let before = unsafe { (*fenced.behind).replace_latency(latency_frames) };
+        if before != latency_frames {
             // SAFETY: the host is alive, and this is the main thread, in `activate`, where by CLAP
             // the latency may change.
             unsafe { tell_latency_changed(fenced.host) };

@@ -1,12 +1,12 @@
 //! Which stop of processing ends what is on its way through the plugin.
 //!
 //! CLAP's stop puts a plugin to sleep, and `reset` is what makes it forget. VST3 has `setProcessing` for
-//! both: hosts that jump stop and start once, and some stop and start around every block, of which nothing
-//! would ever be heard if each stop were a reset. So a VST3 stop is judged when the next block comes:
+//! both: hosts that jump stop and start once; some hosts stop and start around every block, and would play
+//! nothing but silence if each stop were a reset. So a VST3 stop is judged when the next block comes:
 //!
-//! - where the host tells positions, and the block continues the one before: nothing has happened;
+//! - where the host sends positions, and the block continues the one before: nothing has happened;
 //! - where the position has jumped: it is a reset;
-//! - where positions tell nothing: it is a reset if what was played since the start was as long as the
+//! - where positions are missing or stand still: it is a reset if what was played since the start was as long as the
 //!   latency. A shorter run was never heard at all, and is no more than a part of the sound.
 
 /// The run of blocks since the latest start, and how it ended.

@@ -1,4 +1,4 @@
-//! The channels of a VST3 host's buses: those that the wrapper gets, and those that nobody fills.
+//! The channels of a VST3 host's buses: those that the wrapper gets, and those that are filled with silence.
 
 use vst3::Steinberg::Vst::{AudioBusBuffers, AudioBusBuffers__type0, ProcessData};
 

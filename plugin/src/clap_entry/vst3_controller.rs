@@ -50,7 +50,7 @@ unsafe extern "system" fn terminate_controller(this: *mut IPluginBase) -> tresul
     unsafe { terminate(this, CONTROLLER.original().map(|table| &table.base)) }
 }
 
-/// Handles nothing: what the plugin would tell a host that does not listen yet, it asks for later.
+/// Ignores every call: a host that has set no handler yet reads the values later.
 static NO_HANDLER: &IComponentHandlerVtbl = &IComponentHandlerVtbl {
     base: UNKNOWN_TABLE,
     beginEdit: ignore_edit,
@@ -75,7 +75,7 @@ unsafe extern "system" fn ignore_restart(_: *mut IComponentHandler, _flags: int3
     kResultFalse
 }
 
-/// Gives an object that begins its life, as nothing yet has, a handler.
+/// Sets [`NO_HANDLER`] on a new object.
 ///
 /// # Safety
 /// `object` must be alive.

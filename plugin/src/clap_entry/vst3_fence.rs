@@ -28,7 +28,7 @@ use super::vst3_controller::{CONTROLLER, fence_controller};
 use super::vst3_processor::{PROCESSOR, fence_processor};
 use super::vst3_table::Table;
 
-/// The table of `CPluginFactory`: ten functions of `IPluginFactory3`, and a few of its own behind them.
+/// The table of `CPluginFactory`: ten functions of `IPluginFactory3`, and the few that the class adds.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct FactoryFunctions {
@@ -102,7 +102,7 @@ unsafe extern "system" fn create_instance(
             with_interface::<IEditController>(object, |it| {
                 CONTROLLER.fence(it.cast(), fence_controller);
             });
-            // A table of its own: each of the two above begins with another one's functions.
+            // The third table: the two above begin with the same functions, for other parts of the object.
             with_interface::<IPluginBase>(object, |it| BASE.fence(it.cast(), fence_base));
         }
         result

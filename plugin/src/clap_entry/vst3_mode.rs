@@ -5,7 +5,7 @@
 //! VST3 fence made for it: that array's address, which nothing else has meanwhile, tells the calls of
 //! all instances and threads apart.
 //!
-//! To be deleted when clap-wrapper tells its CLAP the mode of each block; 0.3.1 does not.
+//! To be deleted when clap-wrapper forwards the mode of each block; 0.3.1 does not.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

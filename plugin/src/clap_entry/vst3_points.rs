@@ -14,8 +14,8 @@ use vst3::Steinberg::{
     FUnknown, FUnknownVtbl, TUID, int32, kNoInterface, kResultFalse, kResultOk, tresult, uint32,
 };
 
-/// Stands for the host's changes during one call. Lives on the stack: nobody may keep a reference,
-/// and VST3 lets nobody do so with the host's either.
+/// Stands for the host's changes during one call. Lives on the stack: no reference may outlive the
+/// call, which VST3 forbids for the host's own as well.
 #[repr(C)]
 pub(super) struct PointByPoint {
     table: *const IParameterChangesVtbl,

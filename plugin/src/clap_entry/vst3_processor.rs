@@ -8,7 +8,7 @@
 //!   those buffers);
 //! - takes of each parameter's points in a block the last: it gets every point as a queue of its own
 //!   (`vst3_points`), within the block;
-//! - loses the mode that a host tells with each block, which may not be the one that it told before
+//! - loses the mode that a host sends with each block, which may differ from that of `setupProcessing`
 //!   (Ardour's export says offline here alone): that goes past it (`vst3_mode`);
 //! - offers no choice of input channels (`vst3_layout`);
 //! - leaves a block alone that comes before `setProcessing`, which some hosts never call: such a block is
@@ -116,8 +116,8 @@ unsafe extern "system" fn tail_samples(this: *mut IAudioProcessor) -> uint32 {
 
 /// Real-time safe: no locks, no allocation, no system calls of its own.
 unsafe extern "system" fn process(this: *mut IAudioProcessor, data: *mut ProcessData) -> tresult {
-    // SAFETY: by VST3 the host's structure is valid during the call, and so are its buses, whose
-    // numbers it tells, and their channels. All that is handed over lives until the call returns.
+    // SAFETY: by VST3 the host's structure is valid during the call, and so are its buses, as
+    // many as it says, and their channels. All that is handed over lives until the call returns.
     unsafe {
         let Some(host) = data.as_ref() else {
             return kInvalidArgument;

@@ -104,7 +104,7 @@ fn an_empty_block_is_a_flush() {
 
 /// Guards against old samples in channels and ports that the plugin does not have.
 #[test]
-fn what_nobody_fills_is_silence() {
+fn what_the_plugin_does_not_fill_is_silence() {
     let host = Host::activated(64);
     for (ports, channels) in [(1, 1), (2, 3), (5, 2), (7, 2)] {
         let (_, outputs) = host.play(64, (ports, channels), &Events(vec![]));

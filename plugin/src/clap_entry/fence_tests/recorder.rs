@@ -274,7 +274,7 @@ impl Host {
         unsafe { function(&*self.plugin).unwrap()(self.plugin) }
     }
 
-    /// Plays a block of zeros into buses of so many ports and channels, with these events; returns what
+    /// Plays a block of zeros into `ports` of `channels` each, with these events; returns what
     /// they then hold, which was 9 before.
     pub(super) fn play(
         &self,

@@ -19,7 +19,7 @@ use super::points::{Points, Queue, changes, points};
 use super::unexpected;
 use crate::plugin::OUTPUT_PORTS;
 
-/// An audio processor that notes what it is given, and plays once it was told to start.
+/// An audio processor that notes what it is given, and plays from its start on.
 #[repr(C)]
 struct Processor {
     table: *const IAudioProcessorVtbl,
@@ -91,7 +91,7 @@ unsafe extern "system" fn process(this: *mut IAudioProcessor, data: *mut Process
     kResultOk
 }
 
-/// Guards against blocks before `setProcessing` that nobody plays, lengths that nothing can be prepared
+/// Guards against blocks before `setProcessing` that stay unwritten, lengths that nothing can be prepared
 /// for, and a processor that was not initialised.
 #[test]
 fn a_processor_gets_what_it_can_play() {
