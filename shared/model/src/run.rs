@@ -26,7 +26,12 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 /// Runs a piece of a network without recording gradients; a panic or an error of it becomes
 /// libtorch's message.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, TchError>) -> Result<T, String> {
-    caught(|| tch::no_grad(work))?.map_err(|error| without_backtrace(&error.to_string()).to_owned())
+    // Unlike `tch::no_grad` the guard is dropped by a panic, too: the thread may have to train later.
+    let work = || {
+        let _without_gradients = tch::no_grad_guard();
+        work()
+    };
+    caught(work)?.map_err(|error| without_backtrace(&error.to_string()).to_owned())
 }
 
 /// Keeps panics off standard error where [`caught`] makes errors of them, and libtorch's C++ stack
