@@ -29,7 +29,8 @@ pub struct ConvTasNet {
     bottleneck: Tensor,
     blocks: Vec<Block>,
     masks: Tensor,
-    /// As a transposed convolution has it: `[filters, audio channels, filter frames]`.
+    /// `[audio channels * filter frames, filters]`. A view of it that was made before training asks for
+    /// gradients would receive none, so its other shape is taken in `forward`.
     decoder: Tensor,
     device: Device,
 }
@@ -54,19 +55,13 @@ impl ConvTasNet {
             let config = &config;
             (0..config.blocks).map(move |block| Block::new(&repeat, config, block))
         });
-        let (channels, frames) = (config.audio_channels as i64, config.filter_frames as i64);
         Ok(Self {
             encoder: root.at("encoder.conv1d_U").tensor("weight"),
             norm: Normalisation::new(&network.at(0), Norm::Channelwise),
             bottleneck: network.at(1).tensor("weight"),
             blocks: blocks.collect(),
             masks: network.at(3).tensor("weight"),
-            // A view, so that training writes through it: [channels * frames, filters] → above.
-            decoder: root
-                .at("decoder.basis_signals")
-                .tensor("weight")
-                .view([channels, frames, -1])
-                .permute([2, 0, 1]),
+            decoder: root.at("decoder.basis_signals").tensor("weight"),
             config,
             parameters,
             device,
@@ -128,9 +123,10 @@ impl Network for ConvTasNet {
             Mask::Softmax => scores.softmax(1, Kind::Float),
         };
         let masked = (coded.unsqueeze(1) * masks).view([batch * stems, filters, positions]);
+        let basis = self.decoder.view([channels, shortest, filters]);
+        let basis = basis.permute([2, 0, 1]); // [filters, channels, filter frames]
         // Overlap-add of every position's filters.
-        let audio =
-            masked.conv_transpose1d(&self.decoder, None::<&Tensor>, [stride], [0], [0], 1, [1]); // [batch * stems, channels, at most frames]
+        let audio = masked.conv_transpose1d(&basis, None::<&Tensor>, [stride], [0], [0], 1, [1]); // [batch * stems, channels, at most frames]
         let missing = frames - audio.size()[2];
         audio
             .constant_pad_nd([0, missing])
