@@ -29,7 +29,7 @@ impl Outputs {
     /// Targets that are not the four stems that such a file holds.
     pub(super) fn stem_file(encoding: Encoding, targets: &[Target]) -> Result<Self> {
         let names = StemFileWriter::STEM_NAMES;
-        let place = |name| targets.iter().position(|target| target.name == name);
+        let place = |name: &str| targets.iter().position(|target| target.name == name);
         let places = names.map(|name| place(name).unwrap_or(usize::MAX));
         if targets.len() != names.len() || places.contains(&usize::MAX) {
             let there: Vec<_> = targets.iter().map(|target| &*target.name).collect();
