@@ -101,6 +101,7 @@ fn settings() -> [Controls; 2] {
         bypass: false,
         consistency: false,
         aux_pre_fader: true,
+        dry_in_dropouts: true,
     };
     let other = Controls {
         strips: [strip(1.5, 0.6, 0.2); STEMS],
@@ -108,6 +109,7 @@ fn settings() -> [Controls; 2] {
         bypass: false,
         consistency: true,
         aux_pre_fader: false,
+        dry_in_dropouts: true,
     };
     [moved, other]
 }

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bouncing::{Bench, RATE_HZ, STEMS, assert_exit, assert_they_add_up, entries, stderr, stems};
+use bouncing::{
+    Bench, RATE_HZ, STEMS, assert_exit, assert_they_add_up, entries, file_names, stderr, stems,
+};
 use bunri_stream::read_clip;
 
 #[test]
@@ -22,7 +24,7 @@ fn a_bad_file_is_named_and_does_not_stop_the_next_one() {
     let output = bench.run(&[], &[&letter, &bench.path("missing.mp3"), &song]);
     assert_exit(&output, 1);
     let said = stderr(&output);
-    assert!(said.contains("letter.wav: not an audio file"), "{said}");
+    assert!(said.contains("letter.wav: not a song but a text"), "{said}");
     assert!(said.contains("missing.mp3: no such file"), "{said}");
     assert!(
         said.contains("2 of 3 files could not be separated"),

@@ -91,7 +91,7 @@ fn a_stem_file_holds_the_song_and_stems_that_add_up_to_it() {
     tags.set(TagField::Title, "Song");
     tags.set(TagField::Bpm, "128");
     // Quiet, for the tiny model's stems are louder than the song, and integers clip.
-    let channel = |step: f32| (0..30_000).map(|frame| 0.01 * (frame as f32 * step).sin());
+    let channel = |step: f32| (0..30_000).map(move |frame| 0.01 * (frame as f32 * step).sin());
     let audio = Planar::from_channels(vec![channel(0.03).collect(), channel(0.05).collect()]);
     let audio = audio.unwrap();
     let mut file = FileWriter::create_tagged(&song, RATE_HZ, 2, Encoding::Flac24, &tags).unwrap();

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use bunri_stream::files::write_file;
+use bunri_stream::files::{Content, write_file};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,9 @@ pub enum CheckpointError {
         /// Bytes that are not there.
         missing_bytes: u64,
     },
+    /// A web page, an archive or the like in place of a model.
+    #[error("not a model file but {}: {}", .0.what, .0.advice)]
+    OtherContent(Content),
     /// The file is not a safetensors file, or a damaged one.
     #[error("not a model file ({0}): expected .safetensors written by this project's trainer")]
     NotSafetensors(String),
@@ -146,6 +149,9 @@ impl Checkpoint {
     /// # Errors
     /// As [`Checkpoint::load`].
     pub fn from_bytes(bytes: &[u8], device: Device) -> Result<Self, CheckpointError> {
+        if let Some(content) = Content::of(&bytes[..bytes.len().min(HEAD_BYTES)], true) {
+            return Err(CheckpointError::OtherContent(content));
+        }
         check_length(bytes)?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
         let metadata = header.metadata().clone().unwrap_or_default();
@@ -212,6 +218,9 @@ fn io_error(path: &Path, source: std::io::Error) -> CheckpointError {
         source,
     }
 }
+
+/// How much of a file is looked at to say what it is.
+const HEAD_BYTES: usize = 4096;
 
 fn not_safetensors(error: SafeTensorError) -> CheckpointError {
     CheckpointError::NotSafetensors(error.to_string())

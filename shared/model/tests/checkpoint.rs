@@ -165,6 +165,10 @@ fn other_files_are_named_for_what_they_are() {
         error_of(b"RIFF....WAVEfmt ........"),
         CheckpointError::NotSafetensors(_)
     ));
+    let pointer = error_of(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 8\n");
+    assert!(pointer.to_string().contains("git lfs pull"), "{pointer}");
+    let page = error_of(b"<!DOCTYPE html><html><title>404</title></html>");
+    assert!(page.to_string().contains("a web page"), "{page}");
     let missing = Checkpoint::load("no/such/file.safetensors".as_ref(), Device::Cpu).unwrap_err();
     assert!(
         missing.to_string().contains("no/such/file.safetensors"),

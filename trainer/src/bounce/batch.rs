@@ -311,6 +311,9 @@ pub(super) fn report(console: Console, input: &Path, separated: &Separated) {
     for stem in &separated.stems {
         console.say(format_args!("  {}", stem.path));
     }
+    for note in &separated.notes {
+        console.say(format_args!("  note: {note}"));
+    }
     for warning in &separated.warnings {
         console.warn(warning);
     }

@@ -40,6 +40,8 @@ pub(super) struct Separated {
     pub(super) work_seconds: f64,
     /// What was wrong with the input, and what was lost in the stems.
     pub(super) warnings: Vec<String>,
+    /// Remarks about the input that are no fault: which of its tracks was read, say.
+    pub(super) notes: Vec<String>,
 }
 
 impl Separated {
@@ -135,6 +137,7 @@ impl Job<'_> {
             rate_hz,
             work_seconds: start.elapsed().as_secs_f64(),
             warnings,
+            notes: reader.notes().to_vec(),
         })
     }
 
