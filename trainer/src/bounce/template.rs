@@ -105,18 +105,18 @@ impl Template {
 impl Piece {
     fn value(&self, song: &SongFields, stem: &str, attempt: usize, most_bytes: usize) -> String {
         let (value, number) = match self {
-            Self::Text(text) => (text, attempt + 1),
-            Self::Field(Field::Stem) => return numbered(stem, attempt + 1),
-            Self::Field(Field::Name) if attempt > 0 => (&song.file_name, attempt),
-            Self::Field(Field::Name) => (&song.name, 1),
-            Self::Field(Field::Artist) => (&song.artist, attempt + 1),
-            Self::Field(Field::Title) => (&song.title, attempt + 1),
-            Self::Field(Field::Album) => (&song.album, attempt + 1),
-            Self::Field(Field::Track) => (&song.track, attempt + 1),
-            Self::Field(Field::Model) => (&song.model, attempt + 1),
+            Self::Text(text) => return numbered(text, attempt + 1),
+            Self::Field(Field::Name) if attempt > 0 => (&*song.file_name, attempt),
+            Self::Field(Field::Name) => (&*song.name, 1),
+            Self::Field(Field::Stem) => (stem, attempt + 1),
+            Self::Field(Field::Artist) => (&*song.artist, attempt + 1),
+            Self::Field(Field::Title) => (&*song.title, attempt + 1),
+            Self::Field(Field::Album) => (&*song.album, attempt + 1),
+            Self::Field(Field::Track) => (&*song.track, attempt + 1),
+            Self::Field(Field::Model) => (&*song.model, attempt + 1),
         };
         let end = value.floor_char_boundary(most_bytes);
-        numbered(portable(&value[..end]).as_str(), number)
+        numbered(&portable(&value[..end]), number)
     }
 }
 
@@ -135,7 +135,13 @@ fn portable(name: &str) -> String {
         extension_cleverness: false,
         ..Options::DEFAULT
     };
-    sanitise_with_options(name, &options)
+    let name = sanitise_with_options(name, &options);
+    // Windows reserves CON.wav as well as CON.
+    let base = name.split('.').next().unwrap_or_default().trim_end();
+    match base.is_empty() || sanitise_with_options(base, &options) == base {
+        true => name,
+        false => format!("_{name}"),
+    }
 }
 
 impl FromStr for Template {
