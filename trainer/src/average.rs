@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::output::print_line;
+use crate::output_file::check_output;
 use anyhow::{Context, Result, ensure};
 use bunri_model::{Checkpoint, Parameters, Storage};
 use serde_json::{Value, json};
@@ -41,6 +42,10 @@ pub fn run(args: Args) -> Result<()> {
             .with_context(|| format!("loading {file}"))?;
         parts.push((share, file, checkpoint));
     }
+    check_output(
+        &args.output,
+        parts.iter().map(|(_, file, _)| Path::new(file)),
+    )?;
     let total: f64 = parts.iter().map(|(share, ..)| share).sum();
     ensure!(
         (total - 1.0).abs() < 1e-9,

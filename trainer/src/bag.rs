@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use crate::output::print_line;
+use crate::output_file::check_output;
 use anyhow::{Context, Result, ensure};
 use bunri_model::{BagConfig, Checkpoint, NetworkConfig, Storage};
 use serde_json::json;
@@ -32,6 +33,7 @@ pub struct Args {
 /// Files that cannot be read or do not go together; shares of other stems, or of another number of
 /// models.
 pub fn run(args: Args) -> Result<()> {
+    check_output(&args.output, args.models.iter().map(PathBuf::as_path))?;
     let load = |path: &PathBuf| {
         Checkpoint::load(path, Device::Cpu).with_context(|| format!("loading {}", path.display()))
     };

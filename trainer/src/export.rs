@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::evaluate::baselines::MODEL;
 use crate::output::{eprint_line, print_line};
+use crate::output_file::check_output;
 
 /// Command line of `trainer export`.
 #[derive(Debug, clap::Args)]
@@ -50,6 +51,7 @@ impl From<StorageArg> for Storage {
 /// # Errors
 /// A file that cannot be read or written, or figures that are no evaluation.
 pub fn run(args: Args) -> Result<()> {
+    check_output(&args.output, [&*args.checkpoint])?;
     let mut checkpoint = Checkpoint::load(&args.checkpoint, tch::Device::Cpu)
         .with_context(|| format!("loading {}", args.checkpoint.display()))?;
     for figures in &args.figures {

@@ -12,6 +12,7 @@ use tch::Device;
 use crate::bag::together;
 use crate::export::StorageArg;
 use crate::output::{eprint_line, print_line};
+use crate::output_file::check_output;
 
 /// Command line of `trainer import`.
 #[derive(Debug, clap::Args)]
@@ -72,6 +73,7 @@ pub fn run(args: Args) -> Result<()> {
         Some((files, bag)) => (files, bag.weights, bag.segment),
         None => (args.files, None, None),
     };
+    check_output(&args.output, files.iter().map(PathBuf::as_path))?;
     let mut models = Vec::new();
     for file in &files {
         models.push(read(file, &hints)?);

@@ -28,6 +28,7 @@ pub mod launch;
 pub mod losses;
 pub mod model;
 mod output;
+mod output_file;
 pub mod python;
 pub mod render;
 pub mod report;

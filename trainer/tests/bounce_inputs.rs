@@ -91,6 +91,25 @@ fn the_first_signal_ends_a_read_that_never_returns() {
 }
 
 #[test]
+fn a_named_pipe_is_refused_at_once_and_the_next_file_separated() {
+    let bench = Bench::new();
+    let pipe = bench.path("pipe.wav");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let song = bench.song("song.wav", RATE_HZ, 2, 3000);
+    let output = bench.run(&[], &[&pipe, &song]);
+    assert_exit(&output, 1);
+    let said = stderr(&output);
+    assert!(said.contains("pipe.wav: "), "{said}");
+    assert!(bench.path("out/song/bunri.json").is_file());
+}
+
+#[test]
 fn a_rate_that_cannot_be_converted_is_named_with_its_file() {
     let bench = Bench::new();
     let song = bench.song("slow.wav", 100, 2, 50);

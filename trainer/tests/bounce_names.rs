@@ -9,6 +9,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use bouncing::{Bench, RATE_HZ, STEMS, assert_exit, assert_they_add_up, file_names, stderr, stems};
+use bunri_stream::Planar;
+use bunri_stream::files::{Encoding, FileWriter, TagField, Tags};
 
 /// Guards the user's files around the output folder: an input called `..wav` wrote into the output
 /// folder itself, and `...wav` above it, where it replaced a file.
@@ -104,6 +106,33 @@ fn a_later_song_of_the_same_name_replaces_nothing() {
     );
     assert_exit(&bench.run(&["--two-stems", "bass"], &[&first]), 0);
     assert_eq!(file_names(&bench.path("out")), ["song", "song.wav"]);
+}
+
+/// Guards the folder tree against what the tags of a file say.
+#[test]
+fn tags_name_the_results_and_add_no_folder() {
+    let bench = Bench::new();
+    let mut tags = Tags::default();
+    tags.set(TagField::Artist, "AC/DC");
+    tags.set(TagField::Title, "..");
+    tags.set(TagField::Album, "What? Now: \\..\\..");
+    tags.set(TagField::Track, "3/12");
+    let song = bench.path("song.flac");
+    let mut file = FileWriter::create_tagged(&song, RATE_HZ, 2, Encoding::Flac24, &tags).unwrap();
+    file.write(&Planar::zeros(2, 2000)).unwrap();
+    file.finish().unwrap();
+    let name = "{artist}/{album}/{track} {title}/{stem}";
+    assert_exit(&bench.run(&["--name", name], &[&song]), 0);
+    let mut folder = bench.path("out");
+    for depth in 0..3 {
+        let names = file_names(&folder);
+        assert_eq!(names.len(), 1, "{names:?} at {depth}");
+        assert!(!names[0].contains(['?', ':', '\\']), "{names:?}");
+        folder.push(&names[0]);
+    }
+    assert!(folder.ends_with("03 _"), "{}", folder.display());
+    assert_eq!(file_names(&folder).len(), STEMS.len() + 1);
+    assert_eq!(file_names(&bench.path("out")), ["AC_DC"]);
 }
 
 #[test]
