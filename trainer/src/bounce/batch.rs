@@ -122,7 +122,7 @@ impl Batch<'_> {
         let record_path = found.place.record();
         if let Some(note) = found.note {
             self.console.say(format_args!(
-                "{}: {note}; this song's record is {}",
+                "{}: {note}; its own results are recorded in {}",
                 path.display(),
                 record_path.display()
             ));

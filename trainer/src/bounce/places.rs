@@ -159,7 +159,11 @@ fn holder(place: &Place, results: &[PathBuf], input: &InputRecord) -> Holder {
     let path = place.record();
     let record = Record::read(&path);
     if let Some(record) = record.as_ref().filter(|record| !record.has_input(input)) {
-        return Holder::Other(format!("{} is about {}", path.display(), record.input.path));
+        return Holder::Other(format!(
+            "{} belongs to {}",
+            path.display(),
+            record.input.path
+        ));
     }
     let recorded: Vec<_> = record
         .iter()
